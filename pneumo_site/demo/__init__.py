@@ -1,0 +1,1 @@
+"""`manage.py demo`: everything on one machine, with sample films."""
