@@ -21,6 +21,7 @@ test: ## run all tests, on SQLite and on PostgreSQL with Redis: ARGS="-k claim"
 
 check: ## run all that CI runs: style, types, imports, migrations, deployment check, tests
 	@$(DEV) -m scripts.gates
+	@$(MAKE) --no-print-directory test
 
 lock: ## renew requirements/*.lock from pyproject.toml
 	@$(LOCK) pyproject.toml --extra cpu -o requirements/runtime.lock
