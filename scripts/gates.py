@@ -5,7 +5,6 @@ Stops at the first that fails, and says which. `make check` runs the tests after
 
 from __future__ import annotations
 
-import os
 import secrets
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from scripts import caller
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -32,7 +33,6 @@ def production() -> dict[str, str]:
     """Settings as of a real installation, with keys nobody uses again."""
     return {
         "PNEUMO_SECRET_KEY": secrets.token_urlsafe(60),
-        "PNEUMO_AUDIT_KEY": secrets.token_urlsafe(60),
         "PNEUMO_ALLOWED_HOSTS": "pneumo.example",
         "PNEUMO_TRUSTED_ORIGINS": "https://pneumo.example",
     }
@@ -55,21 +55,11 @@ def gates() -> list[Gate]:
     ]
 
 
-def environment(gate: Gate, folder: str) -> dict[str, str]:
-    """The caller's environment without settings of its own."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PNEUMO_") and name not in {"DATABASE_URL", "REDIS_URL", "DEBUG"}
-    }
-    return kept | gate.env | {"PNEUMO_DATA_DIR": folder}
-
-
 def passes(gate: Gate) -> bool:
     started = time.monotonic()
     print(f"== {gate.name}", flush=True)
     with tempfile.TemporaryDirectory(prefix="pn-gate-") as folder:
-        env = environment(gate, folder)
+        env = caller.environment() | gate.env | {"PNEUMO_DATA_DIR": folder}
         status = subprocess.run(gate.command, check=False, cwd=ROOT, env=env).returncode
     print(f"   {'ok' if status == 0 else 'FAILED'}, {time.monotonic() - started:.1f} s", flush=True)
     return status == 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from scripts import caller
 from tests import chromium, servers
 from tests.binaries import Unavailable
 
@@ -68,12 +69,7 @@ def parallel() -> list[str]:
 
 
 def environment(folder: Path, browser: str | None, **urls: str) -> dict[str, str]:
-    """The caller's environment without its own servers and secrets, and with ours."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PNEUMO_") and name not in {"DATABASE_URL", "REDIS_URL", "DEBUG"}
-    }
+    """What the tests see: a folder, and the servers given by their variables' names."""
     ours = {
         "DEBUG": "1",
         "PNEUMO_TEST_DIR": str(folder),
@@ -81,7 +77,7 @@ def environment(folder: Path, browser: str | None, **urls: str) -> dict[str, str
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    return kept | ours | urls | ({"PNEUMO_CHROMIUM": browser} if browser else {})
+    return caller.environment() | ours | urls | ({"PNEUMO_CHROMIUM": browser} if browser else {})
 
 
 def read_report(report: Path, outcome: Outcome) -> None:

@@ -63,10 +63,11 @@ def test_the_runs_see_no_server_of_the_callers(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://production/x")
     monkeypatch.setenv("REDIS_URL", "redis://production")
+    monkeypatch.setenv("DATABASE_URL_FILE", "/secret")
     monkeypatch.setenv("PNEUMO_SECRET_KEY_FILE", "/secret")
     env = run_tests.environment(tmp_path, None, REDIS_URL="redis://private")
     assert env["REDIS_URL"] == "redis://private"
-    assert not {"DATABASE_URL", "PNEUMO_SECRET_KEY_FILE"} & set(env)
+    assert not {"DATABASE_URL", "DATABASE_URL_FILE", "PNEUMO_SECRET_KEY_FILE"} & set(env)
 
 
 def test_the_last_line_is_the_sum(capsys: pytest.CaptureFixture[str]) -> None:
