@@ -1,9 +1,18 @@
-"""Questions to the operating system about processes that are not our children."""
+"""What tests ask of the operating system about processes."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+
+PR_SET_PDEATHSIG = 1
 
 
 def is_gone(pid: int) -> bool:
@@ -17,3 +26,22 @@ def is_gone(pid: int) -> bool:
         # Gone between the two looks; or a system without /proc, where it does exist.
         return Path("/proc/self").exists()
     return state == "Z"
+
+
+def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that has the kernel send `number` when the thread that forked ends.
+
+    None where the kernel has no such thing (only Linux has). It runs after the change of user,
+    which would undo it, and needs no interpreter that the other user may start.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def arrange() -> None:
+        prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+    return arrange

@@ -23,8 +23,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pneumo_site.demo.children import die_with_parent
 from tests.binaries import Unavailable, postgres_binaries, redis_binary, valkey_binary
+from tests.processes import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

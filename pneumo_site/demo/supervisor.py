@@ -6,22 +6,22 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pneumo_site.demo.children import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 HEALTHY_AFTER = 30.0
 LOG_LIMIT = 5 * 1024 * 1024
 TICK = 0.2
+LEASH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py"))]
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,18 @@ class Child:
 
     def start(self) -> None:
         """In a session of its own: the terminal's Ctrl-C must reach the supervisor alone, which
-        then stops its children in order. Call it in the main thread (see die_with_parent).
+        then stops its children in order. Call it in the main thread (see leash.py).
         """
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                list(self.service.command),
+                [*LEASH, str(os.getpid()), *self.service.command],
                 env=dict(self._env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
             )
         self._started = time.monotonic()
 
