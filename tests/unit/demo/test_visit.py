@@ -27,7 +27,7 @@ class Scripted(Api):
 
     def submit(self, *, form: Any, film: Path) -> dict[str, Any]:
         steps = self.script[film.name]
-        if steps and isinstance(steps[0], Refused) or film.name == "never":
+        if (steps and isinstance(steps[0], Refused)) or film.name == "never":
             raise steps[0]
         return {"uid": film.name}
 
