@@ -76,7 +76,8 @@ def chest(seed: int, haze: float = 0.0, size: tuple[int, int] = (600, 500)) -> F
     )
     picture += haze * lungs * (0.25 + 0.25 * np.clip(patches, 0, 1))
     picture += rng.normal(0, 0.012, picture.shape)
-    return np.round(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+    film: Film = np.round(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+    return film
 
 
 def _to_8_bits(film: Film) -> NDArray[np.uint8]:
@@ -110,7 +111,8 @@ def _stored_values(film: Film, *, bits: int, photometric: str, signed: bool) -> 
     if signed:
         stored -= 2 ** (bits - 1)
     depth = 8 if bits <= 8 else 16
-    return stored.astype(f"{'i' if signed else 'u'}{depth // 8}")
+    as_stored: NDArray[np.generic] = stored.astype(f"{'i' if signed else 'u'}{depth // 8}")
+    return as_stored
 
 
 def _describe_pixels(ds: Dataset, stored: NDArray[np.generic], bits: int, photometric: str) -> None:

@@ -1,0 +1,19 @@
+"""The one path for pixels, from a file's bytes to the model's input and back to a picture.
+
+Intake, training, evaluation, serving and replay all call these functions, so a film means the
+same everywhere. numpy, Pillow and pydicom only: the web process may import this package.
+"""
+
+from ml.pixels.film import normalise, sniff, verify
+from ml.pixels.model_input import PREPROCESSING_ID, preprocess
+from ml.pixels.render import overlay_png, to_png
+
+__all__ = [
+    "PREPROCESSING_ID",
+    "normalise",
+    "overlay_png",
+    "preprocess",
+    "sniff",
+    "to_png",
+    "verify",
+]

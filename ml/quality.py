@@ -1,0 +1,56 @@
+"""The quality gate: may this film have a score at all?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.contracts import GateCode, GateFinding
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SHORTEST_SIDE = 128
+# share of the gray scale between the 2nd and the 98th percentile: real films have 0.4 and more
+_LEAST_CONTRAST = 0.05
+# share of pixels in the lowest or in the highest 1/256 of the scale
+_MOST_AT_ONE_END = 0.80
+_SAMPLED_PIXELS = 1_000_000
+
+
+def assess(image: NDArray[np.uint16]) -> GateFinding | None:
+    """None for a film that may be scored, else the first reason against it.
+
+    image: canonical film uint16 (H, W), as `ml.pixels.normalise` gives it.
+    """
+    for check in (_too_small, _blank_or_saturated):
+        finding = check(image)
+        if finding is not None:
+            return finding
+    return None
+
+
+def _too_small(image: NDArray[np.uint16]) -> GateFinding | None:
+    height, width = image.shape
+    if min(height, width) >= _SHORTEST_SIDE:
+        return None
+    return GateFinding(
+        GateCode.TOO_SMALL,
+        f"The film has {width} x {height} pixels; {_SHORTEST_SIDE} on the short side are needed. "
+        "Send the film at its true size.",
+    )
+
+
+def _blank_or_saturated(image: NDArray[np.uint16]) -> GateFinding | None:
+    step = max(1, int(np.sqrt(image.size / _SAMPLED_PIXELS)))
+    sample = image[::step, ::step]
+    low, high = np.percentile(sample, (2, 98))
+    dark, bright = np.mean(sample < 256), np.mean(sample >= 65280)
+    if (high - low) / 65535 >= _LEAST_CONTRAST and max(dark, bright) <= _MOST_AT_ONE_END:
+        return None
+    return GateFinding(
+        GateCode.BLANK_OR_SATURATED,
+        "The film is almost all black, white or one gray. Check exposure and export, and send it "
+        "again.",
+    )
