@@ -1,0 +1,1 @@
+"""The domain: studies, jobs, results, readings and their audit trail. Never imports TensorFlow."""

@@ -1,0 +1,100 @@
+"""Every refusal the domain can give: a stable code, a sentence that says what to do, a status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class DiagnosisError(Exception):
+    """Base of all refusals. `code` is for programs, `message` for people; no patient data in either."""
+
+    code = "ERROR"
+    message = "The request could not be carried out."
+    http_status = 400
+
+    def __init__(self, message: str = "", *, code: str = "", **details: Any) -> None:
+        self.message = message or self.message
+        self.code = code or self.code
+        self.details = details
+        super().__init__(f"{self.code}: {self.message}")
+
+
+class InvalidInput(DiagnosisError):
+    code = "INVALID"
+    message = "Some fields are missing or wrong."
+    http_status = 422
+
+
+class NoUsableFilm(DiagnosisError):
+    code = "NO_USABLE_FILM"
+    message = "None of the films could be accepted; nothing was stored."
+    http_status = 422
+
+
+class FilmTooLarge(DiagnosisError):
+    code = "TOO_LARGE"
+    message = "The upload is larger than this system accepts."
+    http_status = 413
+
+
+class IdempotencyConflict(DiagnosisError):
+    code = "IDEMPOTENCY_CONFLICT"
+    message = "This Idempotency-Key was used before with other content. Use a new key."
+    http_status = 409
+
+
+class PatientMismatch(DiagnosisError):
+    code = "PATIENT_MISMATCH"
+    message = (
+        "A film names another patient, birth date or accession number than the form. "
+        "Check both; confirm only if it is the same person."
+    )
+    http_status = 409
+
+
+class NotPermitted(DiagnosisError):
+    code = "NOT_PERMITTED"
+    message = "Your role does not allow this."
+    http_status = 403
+
+
+class NotFound(DiagnosisError):
+    code = "NOT_FOUND"
+    message = "There is no such record, or you may not see it."
+    http_status = 404
+
+
+class TransitionRefused(DiagnosisError):
+    """The state machine has no such step from where the row stands."""
+
+    code = "TRANSITION_REFUSED"
+    message = "This step is not possible in the present state. Reload to see what changed."
+    http_status = 409
+
+
+class CaseHeld(DiagnosisError):
+    code = "CASE_HELD"
+    message = "Another radiologist is reading this case."
+    http_status = 409
+
+
+class AlreadySigned(DiagnosisError):
+    code = "ALREADY_SIGNED"
+    message = "This case is signed already. Add an addendum instead."
+    http_status = 409
+
+
+class StaleAttempt(DiagnosisError):
+    """A worker wrote for an attempt that is no longer its own; the fence refused it."""
+
+    code = "STALE_ATTEMPT"
+    message = "The job was taken over by a newer attempt."
+    http_status = 409
+
+
+class StorageUnavailable(DiagnosisError):
+    """Infrastructure, not input: retried, and costs a job no budget."""
+
+    code = "STORAGE_UNAVAILABLE"
+    message = "The film store cannot be reached. Try again in a minute."
+    http_status = 503

@@ -1,0 +1,28 @@
+"""The tables. One small module each; no logic beyond what a row knows of itself."""
+
+from diagnosis.models.audit import AuditEvent
+from diagnosis.models.claim import CaseClaim
+from diagnosis.models.image import Image
+from diagnosis.models.job import Job
+from diagnosis.models.model_version import ModelVersion
+from diagnosis.models.patient import Patient
+from diagnosis.models.reading import Reading
+from diagnosis.models.result import Result
+from diagnosis.models.site import Membership, Site
+from diagnosis.models.study import Study
+from diagnosis.models.worker import WorkerHeartbeat
+
+__all__ = [
+    "AuditEvent",
+    "CaseClaim",
+    "Image",
+    "Job",
+    "Membership",
+    "ModelVersion",
+    "Patient",
+    "Reading",
+    "Result",
+    "Site",
+    "Study",
+    "WorkerHeartbeat",
+]

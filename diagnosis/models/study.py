@@ -1,0 +1,69 @@
+"""Studies: the case that is submitted, analysed, read and reported."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from diagnosis.models.choices import choices, one_of
+from diagnosis.models.clock import db_now
+from diagnosis.models.patient import Patient
+from diagnosis.models.site import Site
+from diagnosis.states import Priority, StudyState
+
+
+class Study(models.Model):
+    """`state`, the flags and `worklist_rank` are written by services/lifecycle.py alone."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="studies")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    accession_number = models.CharField(max_length=64, blank=True)
+    indication = models.TextField(max_length=2000, blank=True)
+    priority = models.CharField(max_length=8, choices=choices(Priority), default=Priority.ROUTINE)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="studies"
+    )
+    submitted_at = models.DateTimeField(default=db_now)
+    due_at = models.DateTimeField(help_text="Turn-round target of the priority.")
+
+    state = models.CharField(
+        max_length=24, choices=choices(StudyState), default=StudyState.PROCESSING
+    )
+    ai_unavailable = models.BooleanField(default=False)
+    needs_new_film = models.BooleanField(default=False)
+    is_overdue = models.BooleanField(default=False)
+    reads_required = models.PositiveSmallIntegerField(default=1)
+    worklist_rank = models.IntegerField()
+
+    idempotency_key = models.CharField(max_length=100, blank=True)
+    request_digest = models.CharField(max_length=64)
+    intake_report = models.JSONField(default=list, help_text="A code per submitted film.")
+
+    class Meta:
+        verbose_name_plural = "studies"
+        ordering = ["worklist_rank", "id"]
+        indexes = [
+            models.Index(fields=["site", "state", "worklist_rank", "id"], name="study_worklist"),
+            models.Index(fields=["worklist_rank", "id"], name="study_rank"),
+            models.Index(fields=["due_at"], name="study_due", condition=Q(is_overdue=False)),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["submitted_by", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="study_idempotency_key_once_per_user",
+            ),
+            models.CheckConstraint(
+                condition=Q(reads_required__gte=1) & Q(reads_required__lte=2),
+                name="study_one_or_two_reads",
+            ),
+            one_of("state", StudyState, "study_state_known"),
+            one_of("priority", Priority, "study_priority_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"study {self.uid}"

@@ -1,0 +1,1 @@
+"""Reads. Each starts from `visible_to(user)`, or says why it needs no user."""

@@ -1,0 +1,102 @@
+"""The worklist: filtered, counted, and paged by a keyset that stays flat at any depth."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+
+from diagnosis.models import CaseClaim, Image, Job, Result, Study
+from diagnosis.models.clock import db_now
+from diagnosis.permissions import visible_to
+from diagnosis.states import ACTIVE_JOB, TO_READ, Priority, StudyState
+
+if TYPE_CHECKING:
+    from diagnosis.permissions import User
+
+PAGE_SIZE = 25
+# Tab -> the states that it shows.
+TABS: dict[str, frozenset[StudyState]] = {
+    "to-read": TO_READ,
+    "reported": frozenset({StudyState.REPORTED, StudyState.AMENDED}),
+    "all": frozenset(StudyState),
+}
+DEFAULT_TAB = "to-read"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    studies: list[Study]
+    next_cursor: str  # the uid of the last study shown, or "" at the end
+
+
+def listed(user: User, *, tab: str = DEFAULT_TAB, priority: str = "") -> QuerySet[Study]:
+    """The studies of a tab, in the order of `worklist_rank`; unknown words mean the default."""
+    rows = visible_to(user, Study).filter(state__in=sorted(TABS.get(tab, TABS[DEFAULT_TAB])))
+    if priority in set(Priority):
+        rows = rows.filter(priority=priority)
+    return rows.order_by("worklist_rank", "id")
+
+
+def page(
+    user: User, *, tab: str = DEFAULT_TAB, priority: str = "", after: str = "", size: int = PAGE_SIZE
+) -> Page:
+    """The page behind the study `after` (a uid; a foreign or unknown one means the first page)."""
+    rows = listed(user, tab=tab, priority=priority)
+    if place := _place(user, after):
+        rank, key = place
+        rows = rows.filter(Q(worklist_rank__gt=rank) | Q(worklist_rank=rank, id__gt=key))
+    studies = list(with_details(rows)[: size + 1])
+    more = len(studies) > size
+    return Page(studies[:size], str(studies[size - 1].uid) if more else "")
+
+
+def _place(user: User, after: str) -> tuple[int, int] | None:
+    try:
+        uid = uuid.UUID(after)
+    except ValueError:
+        return None
+    return visible_to(user, Study).filter(uid=uid).values_list("worklist_rank", "id").first()
+
+
+def counts(user: User) -> dict[str, dict[str, int]]:
+    """How many studies each tab holds: {tab: {"": all, "STAT": n, "URGENT": n, "ROUTINE": n}}."""
+    grouped = visible_to(user, Study).values("state", "priority").annotate(n=Count("id")).order_by()
+    table = {tab: {"": 0, **{str(priority): 0 for priority in Priority}} for tab in TABS}
+    for row in grouped:
+        for tab, states in TABS.items():
+            if row["state"] in states:
+                table[tab][""] += row["n"]
+                table[tab][row["priority"]] += row["n"]
+    return table
+
+
+def with_details(rows: QuerySet[Study]) -> QuerySet[Study]:
+    """What a row shows: patient, top score, how many films and how many are still analysed.
+
+    Adds `top_probability`, `top_threshold`, `film_count`, `pending_count`, `held_by`.
+    """
+    current = Result.objects.filter(
+        job__image__study=OuterRef("pk"), job__superseded_by__isnull=True, is_late=False
+    ).order_by("-probability")
+    live = CaseClaim.objects.filter(study=OuterRef("pk"), lease_expires_at__gt=db_now())
+    active = Count("images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True)
+    return rows.select_related("patient", "site", "submitted_by").annotate(
+        top_probability=Subquery(current.values("probability")[:1]),
+        top_threshold=Subquery(current.values("threshold")[:1]),
+        held_by=Subquery(live.values("holder__username")[:1]),
+        film_count=Count("images", distinct=True),
+        pending_count=active,
+    )
+
+
+def with_jobs(images: QuerySet[Image]) -> QuerySet[Image]:
+    """Films with their current job (`image.current_jobs`, a list of at most one) and its result."""
+    current = (
+        Job.objects.filter(superseded_by__isnull=True)
+        .select_related("result", "model_version")
+        .order_by("-id")
+    )
+    return images.prefetch_related(Prefetch("jobs", queryset=current, to_attr="current_jobs"))

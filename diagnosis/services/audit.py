@@ -1,0 +1,75 @@
+"""Writes the trail, inside the caller's transaction: a change and its event stand or fall together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from diagnosis.models import AuditEvent
+from diagnosis.models.audit import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.models import Model
+
+    from diagnosis.models import Study
+    from diagnosis.permissions import Actor
+
+# Only these fields ever reach before/after: no names, numbers, dates of birth or free text.
+ALLOWED_FIELDS = frozenset(
+    {
+        "status", "code", "attempt", "crashes", "errors", "worker", "state", "priority", "kind",
+        "opinion", "probability", "threshold", "is_late", "films", "refused", "stage", "sha256",
+        "films_confirmed", "worklist_rank", "is_overdue", "ai_unavailable", "needs_new_film",
+        "is_active", "groups", "sites", "digest", "supersedes", "count", "seen_under_other_patient",
+        "until", "engine", "model", "username", "is_superuser", "is_staff",
+    }
+)  # fmt: skip
+
+
+def event(
+    *,
+    actor: Actor,
+    action: str,
+    target: Model,
+    study: Study | None = None,
+    site: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+    outcome: Outcome = Outcome.SUCCESS,
+    model_digest: str = "",
+) -> AuditEvent:
+    """An unsaved event; raises KeyError for a field that is not on the allow-list."""
+    for name in (*(before or {}), *(after or {})):
+        if name not in ALLOWED_FIELDS:
+            raise KeyError(f"{name} is not on the audit allow-list")
+    return AuditEvent(
+        actor_id=actor.id,
+        actor_name=actor.name,
+        actor_role=actor.role,
+        site=site or (study.site.code if study else ""),
+        action=action,
+        object_type=target._meta.model_name or "",
+        object_id=str(getattr(target, "uid", target.pk)),
+        study=str(study.uid) if study else "",
+        before=dict(before or {}),
+        after=dict(after or {}),
+        reason=reason[:500],
+        request_id=actor.request_id,
+        address=actor.address,
+        outcome=outcome,
+        model_digest=model_digest,
+    )
+
+
+def record(**fields: Any) -> AuditEvent:
+    """Write one event; takes what `event` takes."""
+    row = event(**fields)
+    row.save(force_insert=True)
+    return row
+
+
+def viewed(*, actor: Actor, action: str, target: Model, study: Study) -> None:
+    """A read of a film, a result or a report is an event, too."""
+    record(actor=actor, action=action, target=target, study=study)

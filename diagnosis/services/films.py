@@ -1,0 +1,91 @@
+"""The film store: original bytes under random keys, written so that a crash leaves no half file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from diagnosis.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFilm:
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+class FilmMissing(Exception):  # noqa: N818 (a fact about the store, not a fault of it)
+    """The store is there, the film is not, or its bytes have another digest."""
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _path(key: str) -> Path:
+    return settings.FILM_DIR / key[:2] / key  # type: ignore[no-any-return]
+
+
+def put(*, data: bytes) -> StoredFilm:
+    """Write to `.part`, sync, rename, sync the folder: a name that exists holds all its bytes."""
+    key = secrets.token_hex(16)
+    path = _path(key)
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StorageUnavailable from error
+    return StoredFilm(key, digest_of(data), len(data))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(*, key: str, sha256: str) -> bytes:
+    """The film's bytes, checked against their digest.
+
+    Raises FilmMissing when the film is gone or changed, StorageUnavailable when the store is.
+    """
+    try:
+        data = _path(key).read_bytes()
+    except FileNotFoundError as error:
+        if not settings.FILM_DIR.is_dir():
+            raise StorageUnavailable from error
+        raise FilmMissing from error
+    except OSError as error:
+        raise StorageUnavailable from error
+    if digest_of(data) != sha256:
+        raise FilmMissing
+    return data
+
+
+def delete(*, key: str) -> None:
+    _path(key).unlink(missing_ok=True)
+
+
+def stored() -> Iterator[Path]:
+    """Every file in the store, half-written ones too."""
+    if settings.FILM_DIR.is_dir():
+        yield from (path for path in settings.FILM_DIR.glob("??/*") if path.is_file())

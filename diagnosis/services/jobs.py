@@ -1,0 +1,313 @@
+"""The queue: claim, keep, finish, hand back. The only writer of a job's status.
+
+Every step is a conditional UPDATE on (status, attempt) and its row count: "somebody got there
+first" is a normal branch. Only the database's clock decides about leases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from diagnosis.errors import StaleAttempt, TransitionRefused
+from diagnosis.models import Image, Job, ModelVersion
+from diagnosis.models.audit import Outcome
+from diagnosis.models.clock import db_now
+from diagnosis.permissions import Actor
+from diagnosis.services import audit, lifecycle
+from diagnosis.states import (
+    JOB_TRANSITIONS,
+    PRIORITY_ORDER,
+    TERMINAL_JOB,
+    JobCode,
+    JobEvent,
+    JobStatus,
+    Priority,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+MAX_ERRORS = 3
+MAX_LONE_CRASHES = 3
+_BACKOFF = timedelta(seconds=2)
+_BACKOFF_CAP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """All that a worker needs of a job; the pair (id, attempt) is its proof of ownership."""
+
+    id: int
+    attempt: int
+    storage_key: str
+    sha256: str
+    age_years: float
+    age_range: tuple[float, float] | None
+
+    @property
+    def age_is_covered(self) -> bool:
+        """Whether the patient's age lies in the model's intended range, both ends included."""
+        if self.age_range is None:
+            return True
+        low, high = self.age_range
+        return low <= self.age_years < high + 1
+
+
+def backoff(tries: int) -> timedelta:
+    return min(_BACKOFF * 4 ** max(tries - 1, 0), _BACKOFF_CAP)
+
+
+def queue(*, image: Image, model_version: ModelVersion, actor: Actor, supersedes: Job | None = None) -> Job:
+    """Queue a film; runs inside the caller's transaction, which also settles the study."""
+    job = Job.objects.create(
+        image=image,
+        model_version=model_version,
+        supersedes=supersedes,
+        priority_order=PRIORITY_ORDER[Priority(image.study.priority)],
+    )
+    audit.record(
+        actor=actor,
+        action="JOB_QUEUED",
+        target=job,
+        study=image.study,
+        after={"status": JobStatus.QUEUED, "supersedes": supersedes.pk if supersedes else None},
+        model_digest=model_version.digest,
+    )
+    return job
+
+
+def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:
+    """Take up to `limit` eligible jobs, STAT first, then age, in one short transaction.
+
+    A job that has crashed before is taken alone, so that it cannot condemn a neighbour.
+    """
+    actor = Actor.system(worker)
+    with transaction.atomic():
+        now = db_now()
+        return [
+            _claimed(job)
+            for job in _eligible(now=now, model_digest=model_digest, limit=limit)
+            if _step(
+                job,
+                JobEvent.CLAIM,
+                actor=actor,
+                attempt=job.attempt + 1,
+                worker=worker,
+                started_at=now,
+                lease_expires_at=now + settings.LEASE,
+            )
+        ]
+
+
+def _eligible(*, now: datetime, model_digest: str, limit: int) -> Sequence[Job]:
+    rows = Job.objects.filter(
+        status=JobStatus.QUEUED, not_before__lte=now, model_version__digest=model_digest
+    ).select_related("image__study__site", "image__study__patient", "model_version")
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    batch = list(rows[:limit])
+    if batch and batch[0].crashes:
+        return batch[:1]
+    return [job for job in batch if not job.crashes]
+
+
+def _claimed(job: Job) -> ClaimedJob:
+    study = job.image.study
+    return ClaimedJob(
+        id=job.pk,
+        attempt=job.attempt,
+        storage_key=job.image.storage_key,
+        sha256=job.image.sha256,
+        age_years=(study.submitted_at.date() - study.patient.birth_date).days / 365.25,
+        age_range=job.model_version.age_range,
+    )
+
+
+def heartbeat(*, owned: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Extend the leases of (job, attempt) pairs; returns those that are still mine."""
+    with transaction.atomic():
+        until = db_now() + settings.LEASE
+        return [
+            (job_id, attempt)
+            for job_id, attempt in owned
+            if Job.objects.filter(pk=job_id, status=JobStatus.RUNNING, attempt=attempt).update(
+                lease_expires_at=until
+            )
+        ]
+
+
+def owned(*, job_id: int, attempt: int) -> Job:
+    """The job, locked, if (job, attempt) still holds it. Raises StaleAttempt otherwise."""
+    job = (
+        Job.objects.select_for_update(of=("self",))
+        .select_related("image__study__site", "model_version")
+        .get(pk=job_id)
+    )
+    if job.status != JobStatus.RUNNING or job.attempt != attempt:
+        raise StaleAttempt
+    return job
+
+
+def finish(*, job: Job, event: JobEvent, actor: Actor, code: str = "", **after: Any) -> None:
+    """End a job that the caller owns; the fence is checked again by the UPDATE itself."""
+    if not _step(job, event, actor=actor, audit_after=after, **_ended(code)):
+        raise StaleAttempt
+    lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+
+
+def release(*, job_id: int, attempt: int, actor: Actor) -> bool:
+    """Hand a job back unharmed: shutdown, or a fault of the infrastructure. Costs no budget."""
+    return _hand_back(job_id, attempt, JobEvent.RELEASE, actor)
+
+
+def retry(*, job_id: int, attempt: int, actor: Actor, delay: timedelta | None = None) -> bool:
+    """Hand a job back after an exception; the third one ends it with FAILED(ERROR)."""
+    with transaction.atomic():
+        try:
+            job = owned(job_id=job_id, attempt=attempt)
+        except StaleAttempt:
+            return False
+        errors = job.errors + 1
+        if errors >= MAX_ERRORS:
+            changes = {"errors": errors, **_ended(JobCode.ERROR)}
+            moved = _step(job, JobEvent.FAIL, actor=actor, **changes)
+        else:
+            moved = _step(job, JobEvent.RETRY, actor=actor, errors=errors, **_waiting(backoff(errors)))
+        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        return moved
+
+
+def postpone(*, job_id: int, attempt: int, actor: Actor, delay: timedelta) -> bool:
+    """Hand a job back because storage or database failed: waits, but costs no budget."""
+    return _hand_back(job_id, attempt, JobEvent.RELEASE, actor, delay)
+
+
+def _hand_back(
+    job_id: int, attempt: int, event: JobEvent, actor: Actor, delay: timedelta = timedelta(0)
+) -> bool:
+    with transaction.atomic():
+        try:
+            job = owned(job_id=job_id, attempt=attempt)
+        except StaleAttempt:
+            return False
+        return _step(job, event, actor=actor, **_waiting(delay))
+
+
+def reap_expired(*, actor: Actor, limit: int = 200) -> int:
+    """Hand back every job whose lease ended. Any number of reapers may run at once."""
+    expired = Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__lt=db_now())
+    keys = list(expired.order_by("lease_expires_at").values_list("pk", "attempt")[:limit])
+    return sum(_reap(job_id, attempt, actor) for job_id, attempt in keys)
+
+
+def _reap(job_id: int, attempt: int, actor: Actor) -> bool:
+    with transaction.atomic():
+        try:
+            job = owned(job_id=job_id, attempt=attempt)
+        except StaleAttempt:
+            return False  # another reaper, or its worker, got there first
+        if job.lease_expires_at is None or job.lease_expires_at >= db_now():
+            return False  # a heartbeat arrived in between
+        crashes = job.crashes + 1
+        # The first crash may be a neighbour's; only those after it were this job's alone.
+        if crashes > MAX_LONE_CRASHES:
+            return _end_poison(job, crashes, actor)
+        return _step(
+            job, JobEvent.LOSE_LEASE, actor=actor, crashes=crashes, **_waiting(backoff(crashes))
+        )
+
+
+def _end_poison(job: Job, crashes: int, actor: Actor) -> bool:
+    moved = _step(job, JobEvent.FAIL, actor=actor, crashes=crashes, **_ended(JobCode.POISON))
+    lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+    return moved
+
+
+def cancel(*, job: Job, actor: Actor, reason: str = "") -> None:
+    """End a job that has not ended; its worker's late result will be refused by the fence."""
+    with transaction.atomic():
+        if not _step(job, JobEvent.CANCEL, actor=actor, reason=reason, **_ended("")):
+            raise TransitionRefused
+        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+
+
+def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
+    """Queue a new job that supersedes an ended one. The old row and its result stay as they are."""
+    if JobStatus(job.status) not in TERMINAL_JOB or hasattr(job, "superseded_by"):
+        raise TransitionRefused
+    with transaction.atomic():
+        successor = queue(
+            image=job.image, model_version=job.model_version, actor=actor, supersedes=job
+        )
+        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        return successor
+
+
+def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
+    """End a waiting job that can never run: its film is gone from the store."""
+    with transaction.atomic():
+        moved = _step(job, JobEvent.FAIL, actor=actor, **_ended(code))
+        if moved:
+            lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        return moved
+
+
+def refuse_late_write(*, job_id: int, actor: Actor) -> None:
+    """Audit that the fence turned a late worker away."""
+    job = Job.objects.select_related("image__study__site").get(pk=job_id)
+    audit.record(
+        actor=actor,
+        action="JOB_LATE_WRITE",
+        target=job,
+        study=job.image.study,
+        after={"status": job.status, "attempt": job.attempt},
+        outcome=Outcome.REFUSED,
+    )
+
+
+def _ended(code: str) -> dict[str, Any]:
+    return {"code": code, "finished_at": db_now(), "lease_expires_at": None}
+
+
+def _waiting(delay: timedelta) -> dict[str, Any]:
+    return {"not_before": db_now() + delay, "lease_expires_at": None, "worker": ""}
+
+
+def _step(
+    job: Job,
+    event: JobEvent,
+    *,
+    actor: Actor,
+    reason: str = "",
+    audit_after: dict[str, Any] | None = None,
+    **changes: Any,
+) -> bool:
+    """One transition with its audit event; False when another process was faster."""
+    before = JobStatus(job.status)
+    after = JOB_TRANSITIONS.get((before, event))
+    if after is None:
+        raise TransitionRefused
+    mine = Job.objects.filter(pk=job.pk, status=before, attempt=job.attempt)
+    if mine.update(status=after, **changes) != 1:
+        return False
+    old_attempt = job.attempt
+    for name, value in {"status": after, **changes}.items():
+        setattr(job, name, value)
+    told = {k: v for k, v in changes.items() if k in {"code", "crashes", "errors", "worker"}}
+    audit.record(
+        actor=actor,
+        action=f"JOB_{event}",
+        target=job,
+        study=job.image.study,
+        before={"status": before, "attempt": old_attempt},
+        after={"status": after, "attempt": job.attempt, **told, **(audit_after or {})},
+        reason=reason,
+        model_digest=job.model_version.digest,
+    )
+    return True

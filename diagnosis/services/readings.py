@@ -1,0 +1,115 @@
+"""Reading and signing. A signed reading is frozen; an addendum supersedes it and keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from diagnosis.errors import AlreadySigned, InvalidInput, TransitionRefused
+from diagnosis.models import CaseClaim, Reading
+from diagnosis.models.clock import db_now
+from diagnosis.permissions import Role, require
+from diagnosis.services import audit, claims, lifecycle
+from diagnosis.states import Opinion, ReadingKind, StudyEvent, StudyState
+
+if TYPE_CHECKING:
+    from diagnosis.models import Study
+    from diagnosis.permissions import Actor, User
+
+# What a signature in each state is, and which step it takes once it stands.
+_KIND = {
+    StudyState.PROCESSING: ReadingKind.FIRST,
+    StudyState.AWAITING_READ: ReadingKind.FIRST,
+    StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,
+    StudyState.AWAITING_ARBITRATION: ReadingKind.ARBITRATION,
+}
+_STEP = {
+    StudyState.REPORTED: StudyEvent.REPORT,
+    StudyState.AWAITING_SECOND_READ: StudyEvent.NEED_SECOND_READ,
+    StudyState.AWAITING_ARBITRATION: StudyEvent.DISAGREE,
+    StudyState.AMENDED: StudyEvent.AMEND,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the radiologist wrote."""
+
+    opinion: str
+    impression: str
+    findings: str = ""
+
+
+def sign(*, user: User, actor: Actor, study: Study, report: Report) -> Reading:
+    """Sign the reading that the case waits for; an unfinished analysis does not prevent it.
+
+    Raises NotPermitted, InvalidInput, AlreadySigned, CaseHeld.
+    """
+    require(user, Role.RADIOLOGIST)
+    _check(report)
+    with transaction.atomic():
+        locked = lifecycle.lock(study_id=study.pk)
+        kind = _KIND.get(StudyState(locked.state))
+        if kind is None:
+            raise AlreadySigned
+        claims.require_free(user=user, study=locked)
+        if locked.readings.filter(reader_id=user.pk, signed_at__isnull=False).exists():
+            raise AlreadySigned("You have signed this case; another radiologist must read it now.")
+        reading = _store(user, locked, report, kind)
+        CaseClaim.objects.filter(study=locked).delete()
+        _settle(locked, reading, actor, "READING_SIGNED")
+        return reading
+
+
+def amend(*, user: User, actor: Actor, study: Study, report: Report, reason: str) -> Reading:
+    """Add an addendum to a signed report; the earlier text stays readable.
+
+    Raises NotPermitted, InvalidInput, TransitionRefused.
+    """
+    require(user, Role.RADIOLOGIST)
+    _check(report)
+    why = claims.require_text(reason, field="reason", message="Say why the report is amended.")
+    with transaction.atomic():
+        locked = lifecycle.lock(study_id=study.pk)
+        if locked.state not in {StudyState.REPORTED, StudyState.AMENDED}:
+            raise TransitionRefused("Only a signed report can be amended.")
+        latest = locked.readings.filter(signed_at__isnull=False).latest("signed_at", "id")
+        reading = _store(user, locked, report, ReadingKind.ADDENDUM, supersedes=latest)
+        _settle(locked, reading, actor, "READING_AMENDED", why)
+        return reading
+
+
+def _check(report: Report) -> None:
+    if report.opinion not in set(Opinion):
+        raise InvalidInput("Choose an opinion.", field="opinion")
+    claims.require_text(report.impression, field="impression", message="Write an impression.")
+
+
+def _store(
+    user: User, study: Study, report: Report, kind: ReadingKind, supersedes: Reading | None = None
+) -> Reading:
+    return Reading.objects.create(
+        study=study,
+        reader_id=user.pk,
+        kind=kind,
+        opinion=report.opinion,
+        findings=report.findings.strip(),
+        impression=report.impression.strip(),
+        supersedes=supersedes,
+        signed_at=db_now(),
+    )
+
+
+def _settle(study: Study, reading: Reading, actor: Actor, action: str, reason: str = "") -> None:
+    audit.record(
+        actor=actor,
+        action=action,
+        target=reading,
+        study=study,
+        after={"kind": reading.kind, "opinion": reading.opinion},
+        reason=reason,
+    )
+    step = _STEP[lifecycle.implied(study)]
+    lifecycle.advance(study=study, event=step, actor=actor)

@@ -1,0 +1,89 @@
+"""What a worker reports of a film: a score, a coded refusal, or a failure. Each in one transaction."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from diagnosis.errors import StaleAttempt
+from diagnosis.models import Job, Result
+from diagnosis.services import jobs
+from diagnosis.states import JobCode, JobEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from diagnosis.permissions import Actor
+    from ml.contracts import ClassifierInfo, GateCode, Prediction
+
+
+def record(
+    *, job_id: int, attempt: int, prediction: Prediction, model: ClassifierInfo, actor: Actor
+) -> bool:
+    """Store a score and end the job; False when the fence refused a late worker.
+
+    A score that is not a finite number in [0, 1] ends the job as FAILED(NON_FINITE): no label.
+    """
+    if not (math.isfinite(prediction.probability) and 0 <= prediction.probability <= 1):
+        return fail(job_id=job_id, attempt=attempt, code=JobCode.NON_FINITE, actor=actor)
+
+    def write(job: Job) -> None:
+        result = Result.objects.create(
+            job=job,
+            probability=prediction.probability,
+            threshold=model.threshold,
+            activation_map=_rows(prediction),
+            film_sha256=job.image.sha256,
+            model_digest=model.digest,
+            preprocessing_id=model.preprocessing_id,
+            engine=model.engine,
+            is_late=job.image.study.readings.exists(),
+        )
+        jobs.finish(
+            job=job,
+            event=JobEvent.SUCCEED,
+            actor=actor,
+            probability=result.probability,
+            threshold=result.threshold,
+            is_late=result.is_late,
+        )
+
+    return _fenced(job_id, attempt, actor, write)
+
+
+def refuse(*, job_id: int, attempt: int, code: GateCode | JobCode, actor: Actor) -> bool:
+    """The film is not assessable: a coded reason instead of a score."""
+    return _fenced(
+        job_id,
+        attempt,
+        actor,
+        lambda job: jobs.finish(job=job, event=JobEvent.REFUSE, code=code, actor=actor),
+    )
+
+
+def fail(*, job_id: int, attempt: int, code: JobCode, actor: Actor) -> bool:
+    """The analysis failed for good; the film stays on the worklist, marked so."""
+    return _fenced(
+        job_id,
+        attempt,
+        actor,
+        lambda job: jobs.finish(job=job, event=JobEvent.FAIL, code=code, actor=actor),
+    )
+
+
+def _fenced(job_id: int, attempt: int, actor: Actor, write: Callable[[Job], None]) -> bool:
+    try:
+        with transaction.atomic():
+            write(jobs.owned(job_id=job_id, attempt=attempt))
+    except StaleAttempt:
+        jobs.refuse_late_write(job_id=job_id, actor=actor)
+        return False
+    return True
+
+
+def _rows(prediction: Prediction) -> list[list[float]] | None:
+    if prediction.activation_map is None:
+        return None
+    return [[round(float(x), 4) for x in row] for row in prediction.activation_map]

@@ -1,0 +1,102 @@
+"""What the sweeper does, every few seconds; any number of sweepers may run at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+
+from diagnosis import dispatch
+from diagnosis.errors import StorageUnavailable
+from diagnosis.models import Image, Job
+from diagnosis.models.clock import db_now
+from diagnosis.services import films, jobs, lifecycle, model_versions
+from diagnosis.states import TO_READ, JobCode, JobStatus
+
+if TYPE_CHECKING:
+    from diagnosis.permissions import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    reaped: int = 0
+    overdue: int = 0
+    queued: int = 0
+    orphans: int = 0
+    missing: int = 0
+
+    def __bool__(self) -> bool:
+        return any((self.reaped, self.overdue, self.queued, self.orphans, self.missing))
+
+
+def sweep(*, actor: Actor) -> Swept:
+    """The quick round: leases, turn-round targets, films that nobody queued; then ring if work waits."""
+    swept = Swept(
+        reaped=jobs.reap_expired(actor=actor),
+        overdue=lifecycle.promote_overdue(actor=actor),
+        queued=queue_missing(actor=actor),
+    )
+    if Job.objects.filter(status=JobStatus.QUEUED, not_before__lte=db_now()).exists():
+        dispatch.ring()
+    return swept
+
+
+def queue_missing(*, actor: Actor, limit: int = 200) -> int:
+    """Queue films that were accepted while no model was active."""
+    model = model_versions.active()
+    if model is None:
+        return 0
+    bare = Image.objects.filter(jobs__isnull=True, study__state__in=sorted(TO_READ))
+    count = 0
+    for image in bare.select_related("study__site")[:limit]:
+        with transaction.atomic():
+            lifecycle.lock(study_id=image.study_id)
+            if image.jobs.exists():
+                continue  # another sweeper was faster
+            jobs.queue(image=image, model_version=model, actor=actor)
+            lifecycle.jobs_changed(study_id=image.study_id, actor=actor)
+            count += 1
+    return count
+
+
+def sweep_films(*, actor: Actor, older_than: timedelta | None = None) -> Swept:
+    """The slow round: files without a row go once they are old; waiting jobs without a file end."""
+    return Swept(
+        orphans=_delete_orphans(settings.ORPHAN_AGE if older_than is None else older_than),
+        missing=_end_jobs_without_film(actor),
+    )
+
+
+def _delete_orphans(older_than: timedelta) -> int:
+    """Only files older than any running upload, so that one between blob and commit is safe."""
+    # File times are the file system's clock, like this one; the database's has no part in it.
+    cutoff = time.time() - older_than.total_seconds()
+    count = 0
+    for path in films.stored():
+        try:
+            old = path.stat().st_mtime <= cutoff
+        except FileNotFoundError:
+            continue  # another sweeper was faster
+        if old and not Image.objects.filter(storage_key=path.name).exists():
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def _end_jobs_without_film(actor: Actor) -> int:
+    waiting = Job.objects.filter(status=JobStatus.QUEUED).select_related(
+        "image__study__site", "model_version"
+    )
+    count = 0
+    for job in waiting.iterator():
+        try:
+            films.read(key=job.image.storage_key, sha256=job.image.sha256)
+        except films.FilmMissing:
+            count += jobs.fail_queued(job=job, code=JobCode.BLOB_CORRUPT, actor=actor)
+        except StorageUnavailable:
+            break  # the store itself is away: no job is to blame
+    return count

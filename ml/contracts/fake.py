@@ -1,0 +1,45 @@
+"""The one test double of `Classifier`; it obeys the same contract test as the real engines."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.contracts import ClassifierInfo, Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml.contracts import FloatArray
+
+FAKE_DIGEST = "fa4e" * 16
+
+
+class FakeClassifier:
+    """Scores a film by its mean brightness: deterministic, instant, no model file.
+
+    ``seconds_per_film`` makes it slow, so that a fault can be injected in mid-film.
+    """
+
+    def __init__(self, *, input_size: int = 32, seconds_per_film: float = 0.0) -> None:
+        self.info = ClassifierInfo(
+            name="fake",
+            version="1",
+            digest=FAKE_DIGEST,
+            preprocessing_id="square-gray-1",
+            input_size=input_size,
+            threshold=0.5,
+            explains=True,
+            engine="fake",
+        )
+        self._seconds_per_film = seconds_per_film
+        self._clock = threading.Event()
+
+    def classify(self, batch: FloatArray) -> Sequence[Prediction]:
+        if self._seconds_per_film:
+            self._clock.wait(self._seconds_per_film * len(batch))
+        return [
+            Prediction(float(film.mean()), np.ascontiguousarray(film[::8, ::8, 0])) for film in batch
+        ]
