@@ -93,9 +93,9 @@ def test_every_secret_used_is_declared_and_lies_in_the_ignored_folder() -> None:
 def test_no_secret_stands_in_the_files() -> None:
     for file in ("docker-compose.yml", "Dockerfile", ".env.example"):
         text = (ROOT / file).read_text()
-        assert not re.search(r"(?i)(password|secret|key|token)\w*[=:][ \t]*['\"]?[\w-]{8,}", text), (
-            file
-        )
+        assert not re.search(
+            r"(?i)(password|secret|key|token)\w*[=:][ \t]*['\"]?[\w-]{8,}", text
+        ), file
         assert not re.search(r"://\w+:[^@\s$]+@", text), file
 
 
