@@ -1,0 +1,72 @@
+"""The database's own guards of what is append-only, for SQLite and PostgreSQL.
+
+audit events and results: never changed, never deleted. Signed readings: frozen once signed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+# Table -> the SQL condition, on the old row, under which it is frozen.
+FROZEN = {
+    "diagnosis_auditevent": "1=1",
+    "diagnosis_result": "1=1",
+    "diagnosis_reading": "OLD.signed_at IS NOT NULL",
+}
+
+
+def _sqlite(table: str, condition: str) -> list[str]:
+    refuse = f"SELECT RAISE(ABORT, '{table} is append-only')"
+    existing = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
+    return [
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {condition} BEGIN {refuse}; END",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} WHEN {condition} BEGIN {refuse}; END",
+        # REPLACE INTO would overwrite a row without firing the two above.
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {existing} BEGIN {refuse}; END",
+    ]
+
+
+def _postgresql(table: str, condition: str) -> list[str]:
+    refuse = "EXECUTE FUNCTION diagnosis_append_only()"
+    return [
+        "CREATE OR REPLACE FUNCTION diagnosis_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
+        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
+        f"FOR EACH ROW WHEN ({condition}) {refuse}",
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {refuse}",
+    ]
+
+
+_NAMES = {
+    "sqlite": ("no_update", "no_delete", "no_replace"),
+    "postgresql": ("no_change", "no_truncate"),
+}
+
+
+def create(connection: BaseDatabaseWrapper) -> None:
+    statements = _sqlite if connection.vendor == "sqlite" else _postgresql
+    with connection.cursor() as cursor:
+        for table, condition in FROZEN.items():
+            for statement in statements(table, condition):
+                cursor.execute(statement)
+
+
+def drop(connection: BaseDatabaseWrapper) -> None:
+    """For migrations backwards, and for tests that must empty the tables."""
+    with connection.cursor() as cursor:
+        for table in FROZEN:
+            on = f" ON {table}" if connection.vendor == "postgresql" else ""
+            for name in _NAMES[connection.vendor]:
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_{name}{on}")
+
+
+def migrate_forwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
+    create(editor.connection)
+
+
+def migrate_backwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
+    drop(editor.connection)

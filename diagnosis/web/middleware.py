@@ -1,0 +1,61 @@
+"""A request id for every request, and the route rule in front of every page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.shortcuts import render
+
+from diagnosis.errors import DiagnosisError, NotPermitted
+from diagnosis.permissions import ROUTES, may_open
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """`request.request_id`: the caller's X-Request-ID if it is a plain one, else a random one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _SAFE_ID.fullmatch(given) else secrets.token_hex(8)
+        request.request_id = request_id  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class RouteRuleMiddleware:
+    """Asks permissions.ROUTES before each page; the API asks the same table through DRF."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        # The API authenticates by token too, so it decides after authentication (api/rules.py).
+        if name.startswith("api-") or may_open(request.user, name):
+            return None
+        if not request.user.is_authenticated and (name in ROUTES or name.startswith("admin:")):
+            return redirect_to_login(request.get_full_path())
+        return self.process_exception(request, NotPermitted())
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """A refusal of the domain becomes a page that says what to do."""
+        if not isinstance(error, DiagnosisError):
+            return None
+        return render(request, "error.html", {"error": error}, status=error.http_status)
