@@ -40,8 +40,9 @@ PLUGINS = {
     uid.JPEG2000Lossless: "pylibjpeg",
     uid.JPEG2000: "pylibjpeg",
 }
-# a header is parsed into objects some 60 times its size, so it may not fill the whole file
-_HEADER_BYTES = 2 * 1024 * 1024
+# a header is parsed into objects a hundred times its size, so it may not fill the whole file;
+# a real one with all its look-up tables takes some 300 KB
+_HEADER_BYTES = 1024 * 1024
 _META_START = 132
 _TRANSFER_SYNTAX = Tag(0x0002, 0x0010)
 _PIXEL_DATA = Tag(0x7FE0, 0x0010)

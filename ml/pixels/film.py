@@ -43,12 +43,7 @@ def verify(data: bytes, limits: FilmLimits) -> FilmHeader:
 
     Width and height are those of the upright film. Raises FilmError with any FilmCode.
     """
-    kind = sniff(data)
-    if len(data) > limits.max_bytes:
-        raise FilmError(
-            FilmCode.TOO_LARGE,
-            f"The file is larger than {limits.max_bytes / 2**20:.0f} MB. Send a smaller export.",
-        )
+    kind = _admitted(data, limits)
     with only_film_errors():
         return _VERIFIERS[kind](data, limits)
 
@@ -60,8 +55,19 @@ def normalise(data: bytes, limits: FilmLimits) -> NDArray[np.uint16]:
     first VOI table or window, else the full range of its stored bits); MONOCHROME1 is inverted.
     Raises FilmError with any FilmCode, and nothing else.
     """
-    header = verify(data, limits)
+    kind = _admitted(data, limits)
     with only_film_errors():
-        if header.format == "DICOM":
+        if kind == "DICOM":
             return decode_dicom(read_dicom(data, limits))
-        return decode_raster(data, header.format)
+        _VERIFIERS[kind](data, limits)
+        return decode_raster(data, kind)
+
+
+def _admitted(data: bytes, limits: FilmLimits) -> str:
+    kind = sniff(data)
+    if len(data) > limits.max_bytes:
+        raise FilmError(
+            FilmCode.TOO_LARGE,
+            f"The file is larger than {limits.max_bytes / 2**20:.0f} MB. Send a smaller export.",
+        )
+    return kind

@@ -1,0 +1,318 @@
+"""DICOM films: values as the standard says, identity as strings, the wrong kinds refused."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from ml.contracts import FilmCode, FilmError, FilmLimits
+from ml.pixels import normalise, verify
+from tests import films
+
+LIMITS = FilmLimits()
+FILM = films.chest(21, size=(211, 170))  # odd on purpose: an odd number of bytes is padded
+
+
+def normal(**tags: Any) -> np.ndarray[Any, np.dtype[np.uint16]]:
+    return normalise(films.as_dicom(FILM, **tags), LIMITS)
+
+
+def refused(data: bytes) -> FilmCode:
+    with pytest.raises(FilmError) as caught:
+        normalise(data, LIMITS)
+    assert caught.value.message
+    return caught.value.code
+
+
+def tags_of(**tags: Any) -> dict[str, str]:
+    return dict(verify(films.as_dicom(FILM, **tags), LIMITS).tags)
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "signed"),
+    list(itertools.product((8, 10, 12, 15, 16), ("MONOCHROME1", "MONOCHROME2"), (False, True))),
+)
+def test_every_depth_polarity_and_sign_is_the_same_film(
+    bits: int, photometric: str, *, signed: bool
+) -> None:
+    gray = normal(bits=bits, photometric=photometric, signed=signed)
+    step = 65535 / (2**bits - 1)
+    assert np.abs(gray.astype(int) - FILM).max() <= step / 2 + 1
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        RLELossless,
+        JPEG2000Lossless,
+        JPEGLSLossless,
+    ],
+)
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_lossless_syntaxes_agree(syntax: str, bits: int) -> None:
+    assert np.array_equal(normal(bits=bits, transfer_syntax=syntax), normal(bits=bits))
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
+def test_signed_values_survive_compression(syntax: str) -> None:
+    assert np.array_equal(normal(signed=True, transfer_syntax=syntax), normal(signed=True))
+
+
+def test_jpeg_inside_dicom_is_the_film_within_its_loss() -> None:
+    gray = normal(bits=8, transfer_syntax=JPEGBaseline8Bit)
+    assert np.abs(gray.astype(int) - normal(bits=8)).mean() < 3 * 257
+
+
+@pytest.mark.parametrize("vr", ["OB", "OW"])
+def test_big_endian(vr: str) -> None:
+    stored = np.round(FILM / 257.0).astype(np.uint8).tobytes()
+    ds = films.dicom_dataset(FILM, bits=8, transfer_syntax=ExplicitVRBigEndian)
+    if vr == "OW":
+        stored = b"".join(bytes(pair) for pair in zip(stored[1::2], stored[::2], strict=True))
+    ds.PixelData = stored
+    ds["PixelData"].VR = vr
+    assert np.array_equal(normalise(films.dicom_bytes(ds), LIMITS), normal(bits=8))
+
+
+def test_big_endian_16_bits() -> None:
+    ds = films.dicom_dataset(FILM, bits=16, transfer_syntax=ExplicitVRBigEndian)
+    ds.PixelData = FILM.byteswap().tobytes()
+    assert np.array_equal(normalise(films.dicom_bytes(ds), LIMITS), FILM)
+
+
+def test_bits_outside_the_stored_ones_are_ignored() -> None:
+    ds = films.dicom_dataset(FILM, bits=12)
+    values = np.frombuffer(ds.PixelData, dtype=np.uint16)
+    ds.PixelData = (values | 0xF000).tobytes()
+    assert np.array_equal(normalise(films.dicom_bytes(ds), LIMITS), normal(bits=12))
+
+
+def test_high_bit_tells_where_the_value_lies() -> None:
+    ds = films.dicom_dataset(FILM, bits=12)
+    ds.PixelData = (np.frombuffer(ds.PixelData, dtype=np.uint16) << 4).tobytes()
+    ds.HighBit = 15
+    assert np.array_equal(normalise(films.dicom_bytes(ds), LIMITS), normal(bits=12))
+
+
+def ramp(**extra: Any) -> list[int]:
+    """What the stored values 0, 1000, 2000, 3000 and 4095 of a 12-bit film come out as."""
+    values = np.array([0, 1000, 2000, 3000, 4095] * 2, dtype=np.uint16)
+    ds = films.dicom_dataset(FILM, bits=12, extra=extra)
+    ds.Rows, ds.Columns, ds.PixelData = 2, 5, values.tobytes()
+    return [int(v) for v in normalise(films.dicom_bytes(ds), LIMITS)[0]]
+
+
+def share(value: float) -> int:
+    return round(min(max(value, 0), 1) * 65535)
+
+
+def test_without_a_window_the_stored_range_is_shown() -> None:
+    assert ramp() == [share(v / 4095) for v in (0, 1000, 2000, 3000, 4095)]
+
+
+def test_linear_window_as_in_the_standard() -> None:
+    expected = [share((v - 1999.5) / 1999 + 0.5) for v in (0, 1000, 2000, 3000, 4095)]
+    assert ramp(WindowCenter=2000, WindowWidth=2000) == expected
+
+
+def test_first_of_several_windows_counts() -> None:
+    several = ramp(WindowCenter=[2000, 100], WindowWidth=[2000, 10])
+    assert several == ramp(WindowCenter=2000, WindowWidth=2000)
+
+
+def test_window_applies_to_rescaled_values() -> None:
+    rescaled = ramp(RescaleSlope=2, RescaleIntercept=-100, WindowCenter=2000, WindowWidth=2001)
+    assert rescaled == [
+        share((2 * v - 100 - 1999.5) / 2000 + 0.5) for v in (0, 1000, 2000, 3000, 4095)
+    ]
+
+
+def test_negative_slope_turns_the_film() -> None:
+    turned = ramp(RescaleSlope=-1, RescaleIntercept=4095)
+    assert turned == [share(1 - v / 4095) for v in (0, 1000, 2000, 3000, 4095)]
+
+
+def test_linear_exact_and_sigmoid_windows() -> None:
+    window = {"WindowCenter": 2000, "WindowWidth": 2000}
+    stored = np.array((0, 1000, 2000, 3000, 4095))
+    exact = ramp(VOILUTFunction="LINEAR_EXACT", **window)
+    assert exact == [share((v - 2000) / 2000 + 0.5) for v in stored]
+    sigmoid = ramp(VOILUTFunction="SIGMOID", **window)
+    assert sigmoid == [share(1 / (1 + np.exp(-4 * (v - 2000) / 2000))) for v in stored]
+
+
+@pytest.mark.parametrize(("centre", "width"), [(2000, 0), (2000, -5), (2000, 1), ("", "")])
+def test_senseless_window_is_not_used(centre: object, width: object) -> None:
+    assert ramp(WindowCenter=centre, WindowWidth=width) == ramp()
+
+
+def table_item(entries: list[int]) -> Dataset:
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(entries), 0, 16])
+    item.add_new("LUTData", "US", entries)
+    return item
+
+
+def test_voi_table_wins_over_the_window() -> None:
+    entries = [65535 - 16 * value for value in range(4096)]
+    shown = ramp(VOILUTSequence=[table_item(entries)], WindowCenter=2000, WindowWidth=2000)
+    assert shown == [65535 - 16 * v for v in (0, 1000, 2000, 3000, 4095)]
+
+
+def test_modality_table_is_applied() -> None:
+    entries = [(value // 1000) * 1000 for value in range(4096)]
+    shown = ramp(ModalityLUTSequence=[table_item(entries)])
+    assert shown == [share(v / 4000) for v in (0, 1000, 2000, 3000, 4000)]
+
+
+def test_identity_tags() -> None:
+    assert tags_of() == {
+        "patient_name": "Fictional^Child",
+        "patient_id": "TEST-0001",
+        "birth_date": "2020-01-02",
+        "sex": "F",
+        "age_years": "3",
+        "accession_number": "ACC-1",
+        "view_position": "AP",
+        "modality": "DX",
+        "photometric": "MONOCHROME2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("stated", "years"),
+    [("004Y", "4"), ("018M", "1.5"), ("026W", "0.5"), ("010D", "0.03"), ("81", "3"), ("", "3")],
+)
+def test_age_is_the_stated_one_else_from_the_dates(stated: str, years: str) -> None:
+    assert tags_of(patient_age=stated)["age_years"] == years
+
+
+@pytest.mark.parametrize(
+    ("study_date", "years"), [("20230101", "2"), ("20230102", "3"), ("20191231", None), ("", None)]
+)
+def test_birthday_counts_and_impossible_ages_do_not(study_date: str, years: str | None) -> None:
+    assert tags_of(study_date=study_date).get("age_years") == years
+
+
+@pytest.mark.parametrize("birth_date", ["", "20201301", "2020", "unknown"])
+def test_unreadable_birth_date_is_left_out(birth_date: str) -> None:
+    tags = tags_of(birth_date=birth_date)
+    assert "birth_date" not in tags
+    assert "age_years" not in tags
+
+
+def test_name_is_cleaned_of_control_characters_and_other_scripts() -> None:
+    name = "Fictional^Child\x07^^=漢字"
+    tags = tags_of(patient_name=name, extra={"SpecificCharacterSet": "ISO_IR 192"})
+    assert tags["patient_name"] == "Fictional^Child"
+
+
+def test_identity_reaches_no_log_and_no_warning(
+    caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    marked = "CANARY" * 20
+    with caplog.at_level(logging.DEBUG):
+        tags_of(patient_id=marked, patient_name=marked, birth_date="CANARY", accession=marked)
+    assert "CANARY" not in caplog.text
+    reading = [w for w in recwarn if "filereader" in w.filename or "values" in w.filename]
+    assert not reading
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "MG", "US", ""])
+def test_only_plain_films_are_read(modality: str) -> None:
+    assert refused(films.as_dicom(FILM, modality=modality)) is FilmCode.NOT_A_CHEST_MODALITY
+
+
+def test_computed_radiography_is_read() -> None:
+    assert tags_of(modality="CR")["modality"] == "CR"
+
+
+def test_ct_is_refused_before_its_pixels_are_looked_at() -> None:
+    assert refused(films.ct_dicom()) is FilmCode.NOT_A_CHEST_MODALITY
+
+
+def test_dicom_without_pixels() -> None:
+    assert refused(films.dicom_without_pixels()) is FilmCode.NO_PIXELS
+    assert refused(films.as_dicom(FILM, extra={"PixelData": b""})) is FilmCode.NO_PIXELS
+
+
+def test_several_frames() -> None:
+    assert refused(films.as_dicom(FILM, extra={"NumberOfFrames": 2})) is FilmCode.MULTI_FRAME
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3},
+        {"PhotometricInterpretation": "PALETTE COLOR"},
+        {"BitsAllocated": 32},
+        {"BitsAllocated": 1},
+    ],
+)
+def test_layouts_that_are_not_read(extra: dict[str, object]) -> None:
+    assert refused(films.as_dicom(FILM, extra=extra)) is FilmCode.UNSUPPORTED_ENCODING
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"BitsStored": 20},
+        {"BitsStored": 0},
+        {"HighBit": 3},
+        {"HighBit": 16},
+        {"Rows": 0},
+        {"Rows": 169},
+        {"Columns": 500},
+        {"RescaleSlope": "nan"},
+        {"PixelData": b"\0\0"},
+    ],
+)
+def test_contradictory_headers_are_corrupt(extra: dict[str, object]) -> None:
+    assert refused(films.as_dicom(FILM, extra=extra)) is FilmCode.CORRUPT
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.58", "1.2.840.10008.1.2.8.1", "1.2.3.4"])
+def test_syntaxes_that_are_not_read(syntax: str) -> None:
+    plain = films.as_dicom(FILM, transfer_syntax=JPEG2000Lossless)
+    named = JPEG2000Lossless.encode()
+    assert plain.count(named) == 1
+    data = plain.replace(named, syntax.encode().ljust(len(named), b"\0"))
+    assert refused(data) is FilmCode.UNSUPPORTED_ENCODING
+
+
+def test_12_bit_jpeg_is_refused_with_a_way_out() -> None:
+    ds = films.dicom_dataset(FILM, bits=8, transfer_syntax=JPEGBaseline8Bit)
+    ds.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    with pytest.raises(FilmError, match="JPEG-LS") as caught:
+        verify(films.dicom_bytes(ds), LIMITS)
+    assert caught.value.code is FilmCode.UNSUPPORTED_ENCODING
+
+
+def test_a_header_that_fills_the_file_is_refused() -> None:
+    data = films.as_dicom(FILM)
+    pixels = data.index(b"\xe0\x7f\x10\x00")
+    items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 200_000
+    start = struct.pack("<HH2sHI", 0x0029, 0x1010, b"SQ", 0, 0xFFFFFFFF)
+    end = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    stuffed = data[:pixels] + start + items + end + data[pixels:]
+    with pytest.raises(FilmError):
+        verify(stuffed, LIMITS)
