@@ -79,7 +79,9 @@ def ring() -> bool:
         _bell().signature(TASK_NAME).apply_async()
     except Exception as error:  # noqa: BLE001 (kombu, redis and OS errors alike; the poll covers all)
         breaker.trip()
-        logger.warning("broker does not answer (%s); workers will find the work", type(error).__name__)
+        logger.warning(
+            "broker does not answer (%s); workers will find the work", type(error).__name__
+        )
         return False
     breaker.reset()
     return True

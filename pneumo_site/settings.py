@@ -149,7 +149,9 @@ SPECTACULAR_SETTINGS = {
 # Queue. Without REDIS_URL the embedded Valkey listens on a socket below a short folder (a
 # socket's path must stay under 108 characters), one per data folder.
 EMBEDDED_SOCKET = (
-    Path(tempfile.gettempdir()) / f"pneumo-{sha256(str(DATA_DIR).encode()).hexdigest()[:12]}" / "v.sock"
+    Path(tempfile.gettempdir())
+    / f"pneumo-{sha256(str(DATA_DIR).encode()).hexdigest()[:12]}"
+    / "v.sock"
 )
 REDIS_URL = env.text("REDIS_URL")
 BROKER_URL = REDIS_URL or f"redis+socket://{EMBEDDED_SOCKET}"

@@ -19,7 +19,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = drf_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         if response is not None:
-            response.data = {"code": "NOT_FOUND", "message": "There is no such record.", "details": {}}
+            response.data = {
+                "code": "NOT_FOUND",
+                "message": "There is no such record.",
+                "details": {},
+            }
         return response
     if isinstance(error, exceptions.ValidationError):
         wrong = {"fields": error.detail}

@@ -49,7 +49,9 @@ class Job(models.Model):
                 condition=Q(status=JobStatus.QUEUED),
             ),
             models.Index(
-                fields=["lease_expires_at"], name="job_leases", condition=Q(status=JobStatus.RUNNING)
+                fields=["lease_expires_at"],
+                name="job_leases",
+                condition=Q(status=JobStatus.RUNNING),
             ),
         ]
         constraints = [

@@ -11,7 +11,6 @@ from diagnosis.models.clock import db_now
 from diagnosis.models.site import Site
 
 
-
 class Sex(StrEnum):
     """DICOM's Patient's Sex (0010,0040)."""
 

@@ -66,7 +66,8 @@ def leases_are_reaped() -> Iterator[str]:
 def trail_is_complete() -> Iterator[str]:
     """Each ended job has exactly one end event; each study exactly one submission event."""
     ended = dict.fromkeys(
-        map(str, Job.objects.filter(status__in=sorted(TERMINAL_JOB)).values_list("pk", flat=True)), 0
+        map(str, Job.objects.filter(status__in=sorted(TERMINAL_JOB)).values_list("pk", flat=True)),
+        0,
     )
     events = AuditEvent.objects.filter(action__in=_END_EVENTS, object_type="job")
     for key in events.values_list("object_id", flat=True):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 
 from diagnosis.errors import NotFound
 from diagnosis.models import AuditEvent, Image, Job, Reading, Result, Study
@@ -41,7 +52,11 @@ def film(user: User, uid: UUID) -> Image:
 
 def current_result(image: Image) -> Result | None:
     """The result that counts for a film: of the job that nothing supersedes."""
-    return Result.objects.filter(job__image=image, job__superseded_by__isnull=True).order_by("-id").first()
+    return (
+        Result.objects.filter(job__image=image, job__superseded_by__isnull=True)
+        .order_by("-id")
+        .first()
+    )
 
 
 def readings(study: Study) -> QuerySet[Reading]:

@@ -41,7 +41,12 @@ def listed(user: User, *, tab: str = DEFAULT_TAB, priority: str = "") -> QuerySe
 
 
 def page(
-    user: User, *, tab: str = DEFAULT_TAB, priority: str = "", after: str = "", size: int = PAGE_SIZE
+    user: User,
+    *,
+    tab: str = DEFAULT_TAB,
+    priority: str = "",
+    after: str = "",
+    size: int = PAGE_SIZE,
 ) -> Page:
     """The page behind the study `after` (a uid; a foreign or unknown one means the first page)."""
     rows = listed(user, tab=tab, priority=priority)
@@ -82,7 +87,9 @@ def with_details(rows: QuerySet[Study]) -> QuerySet[Study]:
         job__image__study=OuterRef("pk"), job__superseded_by__isnull=True, is_late=False
     ).order_by("-probability")
     live = CaseClaim.objects.filter(study=OuterRef("pk"), lease_expires_at__gt=db_now())
-    active = Count("images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True)
+    active = Count(
+        "images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True
+    )
     return rows.select_related("patient", "site", "submitted_by").annotate(
         top_probability=Subquery(current.values("probability")[:1]),
         top_threshold=Subquery(current.values("threshold")[:1]),

@@ -150,7 +150,9 @@ def check_films(submitted: Sequence[bytes]) -> tuple[list[CheckedFilm], list[Fil
             continue
         sha256 = films.digest_of(data)
         if sha256 in good:
-            report.append(FilmReport(position, DUPLICATE, "The same film is in this study already."))
+            report.append(
+                FilmReport(position, DUPLICATE, "The same film is in this study already.")
+            )
             continue
         good[sha256] = CheckedFilm(position, data, sha256, header)
         report.append(FilmReport(position, ACCEPTED))

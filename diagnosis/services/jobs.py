@@ -63,7 +63,9 @@ def backoff(tries: int) -> timedelta:
     return min(_BACKOFF * 4 ** max(tries - 1, 0), _BACKOFF_CAP)
 
 
-def queue(*, image: Image, model_version: ModelVersion, actor: Actor, supersedes: Job | None = None) -> Job:
+def queue(
+    *, image: Image, model_version: ModelVersion, actor: Actor, supersedes: Job | None = None
+) -> Job:
     """Queue a film; runs inside the caller's transaction, which also settles the study."""
     job = Job.objects.create(
         image=image,
@@ -178,7 +180,9 @@ def retry(*, job_id: int, attempt: int, actor: Actor, delay: timedelta | None = 
             changes = {"errors": errors, **_ended(JobCode.ERROR)}
             moved = _step(job, JobEvent.FAIL, actor=actor, **changes)
         else:
-            moved = _step(job, JobEvent.RETRY, actor=actor, errors=errors, **_waiting(backoff(errors)))
+            moved = _step(
+                job, JobEvent.RETRY, actor=actor, errors=errors, **_waiting(backoff(errors))
+            )
         lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
         return moved
 

@@ -90,7 +90,9 @@ def refresh(*, study: Study) -> None:
     """Recompute flags and rank from the rows. Results marked late change nothing."""
     jobs = current_jobs(study)
     statuses = set(jobs.values_list("status", flat=True))
-    top = Result.objects.filter(job__in=jobs, is_late=False).aggregate(top=Max("probability"))["top"]
+    top = Result.objects.filter(job__in=jobs, is_late=False).aggregate(top=Max("probability"))[
+        "top"
+    ]
     unqueued = study.images.filter(jobs__isnull=True).exists()
     study.ai_unavailable = unqueued or bool(statuses & {JobStatus.FAILED, JobStatus.CANCELED})
     study.needs_new_film = JobStatus.NOT_ASSESSABLE in statuses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,9 @@ from diagnosis.services import films, jobs, lifecycle, model_versions
 from diagnosis.states import TO_READ, JobCode, JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from diagnosis.permissions import Actor
 
 
@@ -71,20 +75,34 @@ def sweep_films(*, actor: Actor, older_than: timedelta | None = None) -> Swept:
     )
 
 
-def _delete_orphans(older_than: timedelta) -> int:
-    """Only files older than any running upload, so that one between blob and commit is safe."""
+def _orphans(older_than: timedelta) -> Iterator[Path]:
+    """Files without a row, older than any running upload, so that one before its commit is safe."""
     # File times are the file system's clock, like this one; the database's has no part in it.
     cutoff = time.time() - older_than.total_seconds()
-    count = 0
     for path in films.stored():
-        try:
+        with contextlib.suppress(FileNotFoundError):  # another sweeper was faster
             old = path.stat().st_mtime <= cutoff
-        except FileNotFoundError:
-            continue  # another sweeper was faster
-        if old and not Image.objects.filter(storage_key=path.name).exists():
-            path.unlink(missing_ok=True)
-            count += 1
+            if old and not Image.objects.filter(storage_key=path.name).exists():
+                yield path
+
+
+def _delete_orphans(older_than: timedelta) -> int:
+    count = 0
+    for path in _orphans(older_than):
+        path.unlink(missing_ok=True)
+        count += 1
     return count
+
+
+def film_breaches(*, orphan_age: timedelta) -> list[str]:
+    """Where store and rows disagree: a film lost or changed, or an old file without a row."""
+    breaches = [f"old file without a row: {path.name}" for path in _orphans(orphan_age)]
+    for image in Image.objects.only("storage_key", "sha256").iterator():
+        try:
+            films.read(key=image.storage_key, sha256=image.sha256)
+        except films.FilmMissing:
+            breaches.append(f"film {image.pk} is missing or changed in the store")
+    return breaches
 
 
 def _end_jobs_without_film(actor: Actor) -> int:

@@ -44,7 +44,9 @@ class RouteRuleMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, *_args: Any, **_kwargs: Any
+    ) -> HttpResponse | None:
         match = request.resolver_match
         name = match.view_name if match else ""
         # The API authenticates by token too, so it decides after authentication (api/rules.py).

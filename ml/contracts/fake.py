@@ -23,11 +23,13 @@ class FakeClassifier:
     ``seconds_per_film`` makes it slow, so that a fault can be injected in mid-film.
     """
 
-    def __init__(self, *, input_size: int = 32, seconds_per_film: float = 0.0) -> None:
+    def __init__(
+        self, *, input_size: int = 32, seconds_per_film: float = 0.0, digest: str = FAKE_DIGEST
+    ) -> None:
         self.info = ClassifierInfo(
             name="fake",
             version="1",
-            digest=FAKE_DIGEST,
+            digest=digest,
             preprocessing_id="square-gray-1",
             input_size=input_size,
             threshold=0.5,
@@ -41,5 +43,6 @@ class FakeClassifier:
         if self._seconds_per_film:
             self._clock.wait(self._seconds_per_film * len(batch))
         return [
-            Prediction(float(film.mean()), np.ascontiguousarray(film[::8, ::8, 0])) for film in batch
+            Prediction(float(film.mean()), np.ascontiguousarray(film[::8, ::8, 0]))
+            for film in batch
         ]

@@ -1,0 +1,33 @@
+"""Celery's side of the worker. A message carries nothing but "there is work"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import current_app, shared_task
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+
+from worker.config import refuse_unsafe
+from worker.process import process
+
+
+@shared_task(name="worker.tasks.analyse_task", ignore_result=True)
+def analyse_task(**_kwargs: Any) -> int:
+    """Analyse one batch of whatever waits; arguments of older or newer senders are ignored."""
+    return process.answer_bell()
+
+
+@worker_init.connect
+def _start(**_kwargs: Any) -> None:
+    refuse_unsafe(current_app)
+    process.start()
+
+
+@worker_shutting_down.connect
+def _ask(**_kwargs: Any) -> None:
+    process.ask_to_stop()
+
+
+@worker_shutdown.connect
+def _stop(**_kwargs: Any) -> None:
+    process.stop()
