@@ -77,7 +77,7 @@ def ring() -> bool:
         return False
     try:
         _bell().signature(TASK_NAME).apply_async()
-    except Exception as error:  # noqa: BLE001 (kombu, redis and OS errors alike; the poll covers all)
+    except Exception as error:
         breaker.trip()
         logger.warning(
             "broker does not answer (%s); workers will find the work", type(error).__name__

@@ -16,9 +16,10 @@ from diagnosis.errors import NotPermitted
 from diagnosis.models import AuditEvent, Image, Job, Patient, Reading, Result, Site, Study
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+    from django.contrib.auth.models import AnonymousUser
+    from django.contrib.auth.models import User as Account
 
-    User = AbstractBaseUser | AnonymousUser
+    User = Account | AnonymousUser
 
 M = TypeVar("M", bound=Model)
 
@@ -74,11 +75,11 @@ def roles_of(user: User) -> frozenset[Role]:
         return frozenset()
     cached: frozenset[Role] | None = getattr(user, "_pneumo_roles", None)
     if cached is None:
-        names = set(user.groups.values_list("name", flat=True))  # type: ignore[union-attr]
+        names = set(user.groups.values_list("name", flat=True))
         cached = frozenset(role for role in Role if role in names)
         if getattr(user, "is_superuser", False):
             cached |= {Role.ADMINISTRATOR}
-        user._pneumo_roles = cached  # type: ignore[union-attr] # noqa: SLF001
+        user._pneumo_roles = cached  # type: ignore[attr-defined]  # noqa: SLF001
     return cached
 
 
@@ -143,7 +144,7 @@ def visible_to(user: User, table: type[M]) -> QuerySet[M]:
     if getattr(user, "is_superuser", False):
         return rows
     if table is AuditEvent:
-        codes = Site.objects.filter(memberships__user=user.pk).values("code")  # type: ignore[misc]
+        codes = Site.objects.filter(memberships__user=user.pk).values("code")
         return rows.filter(site__in=codes)
     path = _SITE_PATH[table]
     member = f"{path}__memberships__user" if path else "memberships__user"

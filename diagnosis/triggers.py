@@ -21,7 +21,7 @@ FROZEN = {
 
 def _sqlite(table: str, condition: str) -> list[str]:
     refuse = f"SELECT RAISE(ABORT, '{table} is append-only')"
-    existing = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
+    existing = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608 (our own names)
     return [
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {condition} BEGIN {refuse}; END",
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} WHEN {condition} BEGIN {refuse}; END",
@@ -33,10 +33,14 @@ def _sqlite(table: str, condition: str) -> list[str]:
 def _postgresql(table: str, condition: str) -> list[str]:
     refuse = "EXECUTE FUNCTION diagnosis_append_only()"
     return [
-        "CREATE OR REPLACE FUNCTION diagnosis_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
-        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW WHEN ({condition}) {refuse}",
+        (
+            "CREATE OR REPLACE FUNCTION diagnosis_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        ),
+        (
+            f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} "
+            f"FOR EACH ROW WHEN ({condition}) {refuse}"
+        ),
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {refuse}",
     ]
 

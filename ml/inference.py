@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ml.contracts import GateFinding
 from ml.pixels import normalise, preprocess
 from ml.quality import assess
 
 if TYPE_CHECKING:
-    from ml.contracts import FilmLimits, FloatArray
+    from ml.contracts import FilmLimits, FloatArray, GateFinding
 
 
 def read_film(data: bytes, limits: FilmLimits, size: int) -> FloatArray | GateFinding:

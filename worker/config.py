@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from typing import TYPE_CHECKING
 
-from celery import Celery
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 
 def worker_name() -> str:

@@ -85,7 +85,7 @@ def _release(job: ClaimedJob, actor: Actor) -> None:
 
 def _prepare(job: ClaimedJob, size: int, actor: Actor) -> FloatArray | None:
     """The film ready for the model; None when the job was ended or handed back instead."""
-    mine = {"job_id": job.id, "attempt": job.attempt, "actor": actor}
+    mine: jobs.Hold = {"job_id": job.id, "attempt": job.attempt, "actor": actor}
     try:
         if not job.age_is_covered:
             results.refuse(code=JobCode.AGE_OUT_OF_RANGE, **mine)

@@ -30,15 +30,15 @@ class Runtime:
         """
         version = model_versions.active()
         if version is None:
-            return self._not_ready("no model version is active; run: manage.py register_model")
+            self._not_ready("no model version is active; run: manage.py register_model")
+            return None
         if self._classifier is None or self._classifier.info.digest != version.digest:
             self._classifier = None
             try:
                 self._classifier = _load(version.folder, version.digest)
-            except Exception as error:  # noqa: BLE001 (whatever is wrong with it: not ready, try again)
-                return self._not_ready(
-                    f"the model cannot be loaded: {type(error).__name__}: {error}"
-                )
+            except Exception as error:
+                self._not_ready(f"the model cannot be loaded: {type(error).__name__}: {error}")
+                return None
             self._complaint = ""
             info = self._classifier.info
             logger.info(
@@ -57,7 +57,7 @@ def _load(folder: str, digest: str) -> Classifier:
         return FakeClassifier(digest=digest, seconds_per_film=settings.FAKE_SECONDS)
     from ml import engines
 
-    classifier = engines.load(settings.MODEL_DIR / folder, engine=settings.ENGINE)
+    classifier: Classifier = engines.load(settings.MODEL_DIR / folder, engine=settings.ENGINE)
     if classifier.info.digest != digest:
         raise ValueError("the bundle on disk is not the one that was registered")
     return classifier

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import (
     Case,
@@ -80,7 +80,7 @@ def _signed(kind: ReadingKind) -> QuerySet[Reading]:
     return Reading.objects.filter(study=OuterRef("pk"), kind=kind, signed_at__isnull=False)
 
 
-def with_implied_state() -> QuerySet[Study]:
+def with_implied_state() -> QuerySet[Any]:
     """Every study with `implied`: states.implied_state, written as SQL. For checks, not for users."""
     active = Job.objects.filter(image__study=OuterRef("pk"), status__in=sorted(ACTIVE_JOB))
     has = {kind: Exists(_signed(kind)) for kind in ReadingKind}

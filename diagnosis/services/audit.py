@@ -27,7 +27,7 @@ ALLOWED_FIELDS = frozenset(
 )  # fmt: skip
 
 
-def event(
+def event(  # noqa: PLR0913 (an event has this many facts)
     *,
     actor: Actor,
     action: str,

@@ -43,7 +43,9 @@ def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseCla
             CaseClaim.objects.filter(pk=live.pk).update(lease_expires_at=until)
             return live
         CaseClaim.objects.filter(study=locked).delete()
-        claim = CaseClaim.objects.create(study=locked, holder_id=user.pk, lease_expires_at=until)
+        claim = CaseClaim.objects.create(
+            study=locked, holder_id=user.pk or 0, lease_expires_at=until
+        )
         audit.record(
             actor=actor,
             action="CASE_TAKEN_OVER" if taken_over else "CASE_CLAIMED",
@@ -57,7 +59,7 @@ def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseCla
 def heartbeat(*, user: User, study: Study) -> bool:
     """Extend my lease; False when the case is no longer mine."""
     now = db_now()
-    mine = CaseClaim.objects.filter(study=study, holder_id=user.pk, lease_expires_at__gt=now)
+    mine = CaseClaim.objects.filter(study=study, holder_id=user.pk or 0, lease_expires_at__gt=now)
     return mine.update(lease_expires_at=now + LEASE) == 1
 
 

@@ -33,7 +33,7 @@ def digest_of(data: bytes) -> str:
 
 
 def _path(key: str) -> Path:
-    return settings.FILM_DIR / key[:2] / key  # type: ignore[no-any-return]
+    return settings.FILM_DIR / key[:2] / key
 
 
 def put(*, data: bytes) -> StoredFilm:

@@ -98,14 +98,16 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
                 audit.record(
                     actor=actor, action="PATIENT_MISMATCH_CONFIRMED", target=study, study=study
                 )
-        return study, True
-    except BaseException as error:
+    except IntegrityError:
+        # Rolled back for certain; after any other fault the commit may stand, so the films stay
+        # and the sweeper decides.
         for film in stored:
             films.delete(key=film.key)
         # The same key, committed by a twin of this request between our look and our write.
-        if isinstance(error, IntegrityError) and (earlier := _earlier(user, submission, digest)):
+        if earlier := _earlier(user, submission, digest):
             return earlier, False
         raise
+    return study, True
 
 
 def _guard(user: User, submission: Submission) -> None:
@@ -184,7 +186,7 @@ def _create(user: User, actor: Actor, submission: Submission, digest: str) -> St
         accession_number=submission.accession_number,
         indication=submission.indication,
         priority=submission.priority,
-        submitted_by_id=user.pk,
+        submitted_by_id=user.pk or 0,
         submitted_at=now,
         due_at=lifecycle.due_at(submitted_at=now, priority=submission.priority),
         # Without an active model no analysis is pending; the case waits for its reader at once.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -39,6 +39,14 @@ _BACKOFF = timedelta(seconds=2)
 _BACKOFF_CAP = timedelta(minutes=5)
 
 
+class Hold(TypedDict):
+    """A worker's proof of ownership, as the functions that end or hand back a job take it."""
+
+    job_id: int
+    attempt: int
+    actor: Actor
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """All that a worker needs of a job; the pair (id, attempt) is its proof of ownership."""
@@ -60,7 +68,8 @@ class ClaimedJob:
 
 
 def backoff(tries: int) -> timedelta:
-    return min(_BACKOFF * 4 ** max(tries - 1, 0), _BACKOFF_CAP)
+    longer: timedelta = _BACKOFF * (4 ** max(tries - 1, 0))
+    return min(longer, _BACKOFF_CAP)
 
 
 def queue(
@@ -168,7 +177,7 @@ def release(*, job_id: int, attempt: int, actor: Actor) -> bool:
     return _hand_back(job_id, attempt, JobEvent.RELEASE, actor)
 
 
-def retry(*, job_id: int, attempt: int, actor: Actor, delay: timedelta | None = None) -> bool:
+def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
     """Hand a job back after an exception; the third one ends it with FAILED(ERROR)."""
     with transaction.atomic():
         try:

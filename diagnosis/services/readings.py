@@ -92,7 +92,7 @@ def _store(
 ) -> Reading:
     return Reading.objects.create(
         study=study,
-        reader_id=user.pk,
+        reader_id=user.pk or 0,
         kind=kind,
         opinion=report.opinion,
         findings=report.findings.strip(),
