@@ -64,6 +64,14 @@ class NotFound(DiagnosisError):
     http_status = 404
 
 
+class FilmUnreadable(DiagnosisError):
+    """The row is there, its bytes are gone, changed, or refused by today's decoder."""
+
+    code = "FILM_UNREADABLE"
+    message = "The stored film cannot be shown. Ask an administrator to check the film store."
+    http_status = 404
+
+
 class TransitionRefused(DiagnosisError):
     """The state machine has no such step from where the row stands."""
 
