@@ -1,142 +1,110 @@
-"""Render the synthetic sample films: samples/*, samples/golden/*, samples/manifest.csv and the
-numbers of samples/README.md.
+"""Make the synthetic sample films and their golden cousins, and check them.
 
-    python scripts/make_sample_films.py DATA_FOLDER [--only-golden]
+    python -m scripts.make_sample_films DATA_FOLDER [--model BUNDLE] [--only-golden]
 
-DATA_FOLDER holds chest_xray_train_224.zip. Each film is a random point in the space of the
-principal components of its class, so it shows no patient; finish() then makes it look taken.
-A draw that the committed model does not classify as drawn is thrown away and drawn again.
+DATA_FOLDER holds chest_xray_train_224.zip. Writes samples/ (films, manifest.csv, README.md) and
+samples/golden/. With --model, a film that the model does not classify as drawn is drawn again.
+The golden films are never chosen by a model: a model is checked on them.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import csv
 import sys
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from scripts.sample_checks import Distances, Judge, write_readme
+from scripts.sample_encodings import FORMATS
+from scripts.sample_render import CLASSES, ClassModel, draw_size, finish, read_films
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from scripts.sample_render import Plane
 
-    Plane = NDArray[np.float32]
-
-ROOT = Path(__file__).resolve().parent.parent
-CLASSES = ("NORMAL", "PNEUMONIA")
-SIDE = 160
-COMPONENTS = 240
-SPREAD = 0.8
-FILMS_PER_CLASS = 1300
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+MOST_DRAWS = 20
 
 
-@dataclass(frozen=True)
-class ClassModel:
-    """Mean (p,), components (k, p) and their standard deviations (k,) of one class's films."""
+class Sample(NamedTuple):
+    """A film to make and the fictional child whose it is said to be."""
 
-    mean: Plane
-    components: Plane
-    spread: Plane
-
-    @classmethod
-    def fit(cls, films: Plane) -> ClassModel:
-        """films: float32 (n, p). Eigenvectors of the small n x n Gram matrix, not the p x p one."""
-        mean = films.mean(axis=0)
-        centred = films - mean
-        values, vectors = np.linalg.eigh(centred @ centred.T)
-        values, vectors = values[::-1][:COMPONENTS], vectors[:, ::-1][:, :COMPONENTS]
-        components = (vectors / np.sqrt(values)).T @ centred
-        return cls(mean, components, np.sqrt(values / len(films)))
-
-    def draw(self, rng: np.random.Generator) -> Plane:
-        """A new film (SIDE, SIDE), about 0..1."""
-        point = rng.normal(size=len(self.spread)) * self.spread * SPREAD
-        return (self.mean + point.astype(np.float32) @ self.components).reshape(SIDE, SIDE)
+    file: str
+    drawn_as: str
+    name: str
+    mrn: str
+    birth_date: str
+    sex: str
+    indication: str
+    priority: str
 
 
-def read_films(archive: Path, label: str) -> Plane:
-    """float32 (n, SIDE * SIDE) in 0..1, an evenly spaced choice of the class's films."""
-    with zipfile.ZipFile(archive) as source:
-        names = sorted(n for n in source.namelist() if n.startswith(label) and n.endswith(".jpeg"))
-        chosen = [names[i] for i in np.linspace(0, len(names) - 1, FILMS_PER_CLASS).astype(int)]
-        films = [_small(source.read(name)) for name in chosen]
-    return np.stack(films)
-
-
-def _small(data: bytes) -> Plane:
-    image = (
-        Image.open(io.BytesIO(data)).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+# Born so that they stay between 1 and 5 years old for as long as can be. file name = format
+PATIENTS = [
+    Sample(*row)
+    for row in (
+        ("film-01.jpg", "PNEUMONIA", "Ada Sample", "SAMPLE-01", "2023-03-14", "F", "Fever and cough for three days", "STAT"),
+        ("film-02.jpg", "NORMAL", "Ben Example", "SAMPLE-02", "2024-01-09", "M", "Cough, chest clear on auscultation", "ROUTINE"),
+        ("film-03.jpg", "PNEUMONIA", "Cleo Specimen", "SAMPLE-03", "2023-07-30", "F", "Fast breathing, oxygen saturation 91 %", "URGENT"),
+        ("film-04.png", "NORMAL", "Dara Placeholder", "SAMPLE-04", "2024-05-21", "F", "Before anaesthesia", "ROUTINE"),
+        ("film-05.jpg", "NORMAL", "Eli Fiction", "SAMPLE-05", "2023-10-02", "M", "Wheeze, first episode", "URGENT"),
+        ("film-06.dcm", "PNEUMONIA", "Fay Mockup", "SAMPLE-06", "2023-12-17", "F", "Crackles on the right, fever", "URGENT"),
+        ("film-07.jpg", "PNEUMONIA", "Gus Dummy", "SAMPLE-07", "2024-02-26", "M", "Cough for two weeks, now fever", "ROUTINE"),
+        ("film-08.dcm", "NORMAL", "Hana Tryout", "SAMPLE-08", "2024-06-08", "F", "Control after pneumonia", "ROUTINE"),
+        ("film-09.png", "PNEUMONIA", "Ivo Sample", "SAMPLE-09", "2023-05-05", "M", "Grunting, chest indrawing", "STAT"),
+        ("film-10.jpg", "NORMAL", "Jun Example", "SAMPLE-10", "2023-09-19", "M", "Swallowed object suspected", "URGENT"),
+        ("film-11.jpg", "PNEUMONIA", "Kit Specimen", "SAMPLE-11", "2024-04-11", "M", "Fever without source", "ROUTINE"),
+        ("film-12.jpg", "NORMAL", "Lou Placeholder", "SAMPLE-12", "2023-01-28", "F", "Night cough, allergy suspected", "ROUTINE"),
     )
-    return (np.asarray(image, dtype=np.float32) / 255).ravel()
+]  # fmt: skip
 
 
-def resized(plane: Plane, width: int, height: int) -> Plane:
-    image = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
+def draw_film(model: ClassModel, seed: list[int], height: int, grain: float) -> Plane:
+    """A film (H, W) in 0..1 that depends on the seed and the class model alone."""
+    rng = np.random.default_rng(seed)
+    picture = model.draw(rng)
+    return finish(picture, draw_size(rng, height), rng, grain)
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], grain_px: float) -> Plane:
-    """Standard normal noise whose grains are about that many pixels wide."""
-    height, width = shape
-    small = rng.normal(size=(max(2, round(height / grain_px)), max(2, round(width / grain_px))))
-    plane = resized(small.astype(np.float32), width, height)
-    return (plane / plane.std()).astype(np.float32)
-
-
-def sharpened(plane: Plane, radius_px: float, amount: float) -> Plane:
-    height, width = plane.shape
-    blurred = resized(plane, max(2, round(width / radius_px)), max(2, round(height / radius_px)))
-    return plane + amount * (plane - resized(blurred, width, height))
-
-
-def collimated(plane: Plane, rng: np.random.Generator) -> Plane:
-    """The unexposed border: a soft edge on each side, a little askew."""
-    height, width = plane.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / max(width, height)
-    right, bottom = width / max(width, height), height / max(width, height)
-    mask = np.ones_like(plane)
-    for distance in (x, right - x, y, bottom - y):
-        margin, skew = rng.uniform(0.0, 0.012), rng.uniform(-0.006, 0.006)
-        along = y if distance is x else x
-        mask *= 1 / (1 + np.exp(-(distance - margin + skew * (along - 0.5)) * 900))
-    return plane * mask
-
-
-def finish(draw: Plane, size: tuple[int, int], rng: np.random.Generator, grain: float) -> Plane:
-    """From a draw to a film (height, width) in 0..1: bone edges, lung markings, film grain."""
-    width, height = size
-    scale = height / SIDE
-    film = resized(sharpened(draw, 2.0, 0.9), width, height)
-    film = sharpened(film, max(1.5, 1.6 * scale), 0.7)
-    depth = np.clip(1.15 - film, 0.15, 1.0)  # lung shows more structure than the dense parts
-    for grain_px, amount in ((2.2 * scale, 0.010), (1.1 * scale, 0.009), (0.5 * scale, 0.006)):
-        film = film + amount * depth * noise(rng, film.shape, max(1.0, grain_px))
-    film = film + grain * noise(rng, film.shape, 1.6)
-    return np.clip(collimated(film, rng), 0, 1)
-
-
-def draw_size(rng: np.random.Generator, height: int) -> tuple[int, int]:
-    """Width and height; one range of aspect ratios for both classes, or it would tell them."""
-    return round(height * rng.uniform(1.05, 1.35)), height
-
-
-def make_golden(models: dict[str, ClassModel], folder: Path) -> None:
+def make_golden(models: dict[str, ClassModel]) -> list[Path]:
+    folder = SAMPLES / "golden"
     folder.mkdir(parents=True, exist_ok=True)
-    for label in CLASSES:
+    files = []
+    for code, label in enumerate(CLASSES):
         for number in range(1, 4):
-            rng = np.random.default_rng([7, CLASSES.index(label), number])
-            film = finish(models[label].draw(rng), draw_size(rng, 240), rng, grain=0.004)
+            film = draw_film(models[label], [7, code, number], 240, grain=0.004)
+            files.append(folder / f"{label.lower()}-{number}.png")
             picture = Image.fromarray(np.round(film * 255).astype(np.uint8))
-            picture.save(folder / f"{label.lower()}-{number}.png", optimize=True)
+            picture.save(files[-1], optimize=True)
+    return files
+
+
+def make_sample(sample: Sample, model: ClassModel, judge: Judge) -> int:
+    """Write the film; returns how many draws were thrown away. Raises RuntimeError at 20."""
+    number = PATIENTS.index(sample)
+    for attempt in range(MOST_DRAWS):
+        encode, height, grain = FORMATS[sample.file]
+        data = encode(draw_film(model, [11, number, attempt], height, grain), sample)
+        if judge.agrees(data, sample.drawn_as):
+            (SAMPLES / sample.file).write_bytes(data)
+            return attempt
+    raise RuntimeError(f"{sample.file}: {MOST_DRAWS} draws and none classified as drawn")
+
+
+def write_manifest() -> None:
+    with (SAMPLES / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Sample._fields)
+        writer.writerows(PATIENTS)
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path, help="folder that holds chest_xray_train_224.zip")
+    parser.add_argument("--model", type=Path, help="bundle that must classify each as drawn")
     parser.add_argument("--only-golden", action="store_true")
     options = parser.parse_args(arguments)
     archive = options.data / "chest_xray_train_224.zip"
@@ -144,7 +112,18 @@ def main(arguments: list[str]) -> int:
     for label in CLASSES:
         print(f"fitting {label}", file=sys.stderr)
         models[label] = ClassModel.fit(read_films(archive, label))
-    make_golden(models, ROOT / "samples" / "golden")
+    files = make_golden(models)
+    if options.only_golden:
+        return 0
+    judge = Judge(options.model)
+    redrawn = 0
+    for sample in PATIENTS:
+        print(f"drawing {sample.file}", file=sys.stderr)
+        redrawn += make_sample(sample, models[sample.drawn_as], judge)
+    write_manifest()
+    films = [SAMPLES / sample.file for sample in PATIENTS]
+    print("measuring distances", file=sys.stderr)
+    write_readme(SAMPLES / "README.md", Distances.measure(archive, films + files), judge, redrawn)
     return 0
 
 

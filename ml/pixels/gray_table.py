@@ -53,7 +53,7 @@ def _real_values(stored: NDArray[np.int32], dataset: Dataset) -> Values:
     if dataset.get("ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64)
     slope, intercept = (_first_number(dataset, f"Rescale{part}") for part in ("Slope", "Intercept"))
-    return stored * (1.0 if slope is None else slope) + (intercept or 0.0)
+    return stored.astype(np.float64) * (1.0 if slope is None else slope) + (intercept or 0.0)
 
 
 def _by_voi_table(values: Values, dataset: Dataset) -> Values | None:
