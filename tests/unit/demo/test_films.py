@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,9 @@ import pytest
 from pneumo_site.demo import films
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ml.contracts import FilmLimits
 
+ROOT = Path(__file__).resolve().parents[3]
 FIELDS = {"name", "mrn", "birth_date", "sex", "indication", "priority"}
 
 
@@ -103,3 +103,17 @@ def test_reads_the_samples_manifest(tmp_path: Path) -> None:
     assert set(film.form) == FIELDS, (
         "what the film was drawn as is no one's business but the test's"
     )
+
+
+def test_the_committed_samples_agree_with_what_their_dicoms_say() -> None:
+    chosen = films.from_manifest(ROOT / "samples")
+    assert len(chosen) == 12
+    assert len({film.form["mrn"] for film in chosen}) == 12
+    named = 0
+    for film in chosen:
+        stated = films._patient_of(film.path.read_bytes())
+        named += bool(stated)
+        family, _, given = stated.pop("name", "").partition("^")
+        assert not family or film.form["name"] == f"{given} {family}"
+        assert stated.items() <= film.form.items()
+    assert named == 2
