@@ -38,9 +38,6 @@ class Leases:
         self._done.set()
         self._thread.join()
 
-    def holds(self, pair: Pair) -> bool:
-        return pair in self._owned
-
     def _beat(self) -> None:
         deadline = time.monotonic() + settings.HARD_LIMIT.total_seconds()
         try:

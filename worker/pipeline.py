@@ -44,8 +44,8 @@ def run_batch(
     # starts it again.
     faulthandler.dump_traceback_later(settings.HARD_LIMIT.total_seconds(), exit=True)
     try:
-        with Leases([(job.id, job.attempt) for job in claimed]) as leases:
-            _analyse(claimed, classifier, Actor.system(worker), stopping, leases)
+        with Leases([(job.id, job.attempt) for job in claimed]):
+            _analyse(claimed, classifier, Actor.system(worker), stopping)
     finally:
         faulthandler.cancel_dump_traceback_later()
     return len(claimed)
@@ -56,7 +56,6 @@ def _analyse(
     classifier: Classifier,
     actor: Actor,
     stopping: Callable[[], bool],
-    leases: Leases,
 ) -> None:
     ready: list[tuple[ClaimedJob, FloatArray]] = []
     for job in claimed:
@@ -64,12 +63,11 @@ def _analyse(
             _release(job, actor)
         elif (film := _prepare(job, classifier.info.input_size, actor)) is not None:
             ready.append((job, film))
-    mine = [(job, film) for job, film in ready if leases.holds((job.id, job.attempt))]
     if stopping():
-        for job, _film in mine:
+        for job, _film in ready:
             _release(job, actor)
         return
-    for job, prediction in _predict(mine, classifier, actor):
+    for job, prediction in _predict(ready, classifier, actor):
         results.record(
             job_id=job.id,
             attempt=job.attempt,

@@ -13,7 +13,6 @@ from django.db import transaction
 from diagnosis import dispatch
 from diagnosis.errors import StorageUnavailable
 from diagnosis.models import Image, Job
-from diagnosis.models.clock import db_now
 from diagnosis.services import films, jobs, lifecycle, model_versions
 from diagnosis.states import TO_READ, JobCode, JobStatus
 
@@ -38,13 +37,15 @@ class Swept:
 
 
 def sweep(*, actor: Actor) -> Swept:
-    """The quick round: leases, turn-round targets, films that nobody queued; then ring if work waits."""
+    """The quick round: leases, turn-round targets, films that nobody queued. It rings only for work
+    that it made, or a queue without workers would fill the broker with messages.
+    """
     swept = Swept(
         reaped=jobs.reap_expired(actor=actor),
         overdue=lifecycle.promote_overdue(actor=actor),
         queued=queue_missing(actor=actor),
     )
-    if Job.objects.filter(status=JobStatus.QUEUED, not_before__lte=db_now()).exists():
+    if swept.queued:
         dispatch.ring()
     return swept
 

@@ -1,0 +1,182 @@
+"""Real processes, real signals: nothing accepted is lost, nothing is done twice."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from diagnosis.models import AuditEvent, Job, Result
+from diagnosis.states import ACTIVE_JOB, JobStatus
+from tests import films, servers
+from tests.binaries import Unavailable
+from tests.faults.stack import stack
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.faults.stack import Stack
+
+FILMS = 30
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def broker() -> Iterator[servers.RedisServer]:
+    """Valkey beside SQLite, Redis beside PostgreSQL: the two set-ups that are shipped."""
+    with _server() as server:
+        yield server
+
+
+@contextmanager
+def _server() -> Iterator[servers.RedisServer]:
+    choose = servers.valkey if connection.vendor == "sqlite" else servers.redis
+    try:
+        with choose() as server:
+            yield server
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def thirty(submit: Any) -> None:
+    for seed in range(FILMS // 2):
+        submit([films.as_png8(films.chest(2 * seed + i, size=(200, 180))) for i in (0, 1)])
+
+
+def workers_of_set_up() -> int:
+    return 1 if connection.vendor == "sqlite" else 2
+
+
+def ended() -> bool:
+    return not Job.objects.filter(status__in=ACTIVE_JOB).exists()
+
+
+def in_mid_film() -> bool:
+    return (
+        Job.objects.filter(status=JobStatus.RUNNING).exists()
+        and Job.objects.filter(status=JobStatus.SUCCEEDED).count() >= 2
+    )
+
+
+def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
+    """Stop the process in mid-film; one that held SQLite's write lock is woken for another try.
+
+    A process stopped inside a transaction stops every writer of an SQLite file: that is SQLite's
+    limit, and the reason why more than one box takes PostgreSQL.
+    """
+    if not in_mid_film():
+        return False
+    process.send_signal(signal.SIGSTOP)
+    if connection.vendor == "sqlite":
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+            probe.rollback()
+    return True
+
+
+def assert_all_done_once(running: Stack) -> None:
+    statuses = set(Job.objects.values_list("status", flat=True))
+    assert statuses == {JobStatus.SUCCEEDED}, running.logs()
+    assert Result.objects.count() == FILMS
+    assert Result.objects.values("job__image").distinct().count() == FILMS
+    call_command("sweeper", "--once", "--orphan-age", "0")
+    call_command("check_invariants", "--drained")
+
+
+def test_a_worker_killed_in_mid_film(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        victims = [running.worker() for _ in range(workers_of_set_up())]
+        running.wait(in_mid_film, "a film in analysis")
+        victims[0].kill()
+        running.worker()  # as the supervisor would
+        running.wait(ended, "the end of every film")
+        assert_all_done_once(running)
+
+
+def test_the_broker_killed_in_mid_run(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        for _ in range(workers_of_set_up()):
+            running.worker()
+        running.wait(in_mid_film, "a film in analysis")
+        broker.kill()
+        running.wait(ended, "the end of every film")
+        assert_all_done_once(running)
+
+
+def test_the_broker_gone_before_the_worker_starts(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    broker.kill()
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        for _ in range(workers_of_set_up()):
+            running.worker()
+        running.wait(ended, "the end of every film")
+        assert_all_done_once(running)
+
+
+def test_a_stopped_worker_hands_its_films_back_unharmed(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        leaving = running.worker()
+        running.wait(in_mid_film, "a film in analysis")
+        leaving.send_signal(signal.SIGTERM)
+        running.wait(lambda: leaving.poll() is not None, "the worker's end", 30)
+        assert leaving.returncode == 0, running.logs()
+        assert not Job.objects.filter(status=JobStatus.RUNNING).exists()
+        running.worker()
+        running.wait(ended, "the end of every film")
+        assert set(Job.objects.values_list("crashes", "errors")) == {(0, 0)}
+        assert_all_done_once(running)
+
+
+def test_a_worker_asleep_past_its_lease_is_refused_when_it_wakes(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        sleeper = running.worker()
+        running.wait(in_mid_film, "a film in analysis")
+        running.wait(lambda: asleep_without_a_lock(sleeper), "a stop between two writes")
+        running.wait(lambda: Job.objects.filter(crashes=1).exists(), "the reaper")
+        running.worker()
+        running.wait(ended, "the end of every film")
+        sleeper.send_signal(signal.SIGCONT)
+        late = AuditEvent.objects.filter(action="JOB_LATE_WRITE", outcome="REFUSED")
+        running.wait(late.exists, "the refusal of the late write", 30)
+        assert_all_done_once(running)
+
+
+def test_a_hang_ends_the_process_and_costs_the_film_one_crash(
+    submit: Any, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    submit()
+    changes = {"PNEUMO_FAKE_MS": "600000", "PNEUMO_HARD_LIMIT": "3s"}
+    with stack(tmp_path, broker.url, **changes) as running:
+        hung = running.worker()
+        running.sweeper()
+        running.wait(lambda: hung.poll() is not None, "the worker's end", 30)
+        running.wait(lambda: Job.objects.filter(crashes=1).exists(), "the reaper", 30)
+    job = Job.objects.get()
+    assert job.status == JobStatus.QUEUED
+    assert job.not_before - job.created_at > timedelta(seconds=1)
