@@ -100,7 +100,8 @@ def _without_ghosts(draw: Plane) -> Plane:
     side = np.minimum(x, 1 - x)
     reach = 0.08 + 0.12 / (1 + np.exp((y - 0.2) * 40))
     weight = (1 / (1 + np.exp((side - reach) * 60))).astype(np.float32)
-    return draw * (1 - weight) + _blurred(draw, SIDE / 18) * weight
+    smooth: Plane = draw * (1 - weight) + _blurred(draw, SIDE / 18) * weight
+    return smooth
 
 
 def _marked(film: Plane, rng: np.random.Generator) -> Plane:
