@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom import config, uid
 from pydicom.filereader import data_element_generator, read_partial
+from pydicom.pixels import get_decoder
 from pydicom.tag import Tag
 
 from ml.contracts import FilmCode, FilmError, FilmHeader
@@ -30,17 +31,17 @@ MODALITIES = frozenset({"CR", "DX"})
 NATIVE = frozenset(
     {uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian}
 )
-# transfer syntax -> the pydicom plug-in that decodes it: one each, so that every host agrees
-PLUGINS = {
-    uid.RLELossless: "",  # our own: see rle.py
-    uid.JPEGBaseline8Bit: "pillow",
-    uid.JPEGExtended12Bit: "pillow",
-    uid.JPEGLossless: "gdcm",
-    uid.JPEGLosslessSV1: "gdcm",
-    uid.JPEGLSLossless: "pyjpegls",
-    uid.JPEGLSNearLossless: "pyjpegls",
-    uid.JPEG2000Lossless: "pylibjpeg",
-    uid.JPEG2000: "pylibjpeg",
+# transfer syntax -> pydicom's plug-ins that may decode it, the first one installed is taken
+_PLUGINS = {
+    uid.JPEGBaseline8Bit: ("pillow",),
+    uid.JPEGExtended12Bit: ("pillow",),
+    uid.JPEGLossless: ("gdcm",),
+    uid.JPEGLosslessSV1: ("gdcm",),
+    # the two agree to the bit; pyjpegls can take seconds over a small damaged film
+    uid.JPEGLSLossless: ("gdcm", "pyjpegls"),
+    uid.JPEGLSNearLossless: ("gdcm", "pyjpegls"),
+    uid.JPEG2000Lossless: ("pylibjpeg",),
+    uid.JPEG2000: ("pylibjpeg",),
 }
 # a header is parsed into objects a hundred times its size, so it may not fill the whole file;
 # a real one with all its look-up tables takes some 300 KB
@@ -139,25 +140,19 @@ def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 
 def _check_transfer_syntax(name: str) -> None:
-    if name in NATIVE:
-        return
-    plugin = PLUGINS.get(uid.UID(name))
-    if plugin is None:
+    if name not in NATIVE and name != uid.RLELossless and decoding_plugin(name) is None:
         raise unsupported(
-            f"The DICOM's transfer syntax {uid.UID(name).name[:64]} is not read. Export the film "
-            "uncompressed (Explicit VR Little Endian), as JPEG-LS or as JPEG 2000."
-        )
-    if plugin == "gdcm" and not _has_gdcm():
-        raise unsupported(
-            "JPEG Lossless DICOM needs the gdcm package, which this host lacks. Export the film "
-            "uncompressed, as JPEG-LS or as JPEG 2000."
+            f"The DICOM's transfer syntax {uid.UID(name).name[:64]} is not read here. Export the "
+            "film uncompressed (Explicit VR Little Endian), as JPEG-LS or as JPEG 2000."
         )
 
 
-def _has_gdcm() -> bool:
-    from pydicom.pixels.decoders import gdcm
-
-    return bool(gdcm.is_available(uid.JPEGLosslessSV1))
+def decoding_plugin(transfer_syntax: str) -> str | None:
+    """pydicom's plug-in that decodes the syntax on this host; None if there is none."""
+    syntax = uid.UID(transfer_syntax)
+    wanted = _PLUGINS.get(syntax, ())
+    installed = get_decoder(syntax).available_plugins if wanted else ()
+    return next((plugin for plugin in wanted if plugin in installed), None)
 
 
 def _check_modality(dataset: Dataset) -> None:

@@ -11,7 +11,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 
 from ml.pixels.codestream import read_codestream
-from ml.pixels.dicom import NATIVE, PLUGINS
+from ml.pixels.dicom import NATIVE, decoding_plugin
 from ml.pixels.gray_table import gray_table, stored_range
 from ml.pixels.guard import corrupt
 from ml.pixels.rle import decode_rle
@@ -82,7 +82,7 @@ def _decompressed(film: DicomFilm) -> Stored:
         encapsulate([frame]),
         index=0,
         raw=True,
-        decoding_plugin=PLUGINS[uid.UID(film.transfer_syntax)],
+        decoding_plugin=decoding_plugin(film.transfer_syntax) or "",
         rows=ds.Rows,
         columns=ds.Columns,
         number_of_frames=1,

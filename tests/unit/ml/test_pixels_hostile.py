@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import warnings
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,7 +124,7 @@ def test_codestream_larger_than_the_header_says_is_refused_unread() -> None:
     ):
         data = encapsulated(films.encoded(large, kind, **options), syntax)
         assert refused(data) is FilmCode.CORRUPT
-        assert peak_bytes(lambda data=data: normalise(data, LIMITS)) < 4_000_000
+        assert peak_bytes(partial(normalise, data, LIMITS)) < 4_000_000
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC9, 0xCA])
