@@ -123,3 +123,9 @@ class Classifier(Protocol):
         neighbours.
         """
         ...
+
+
+class Progress(Protocol):
+    """Told of every step of long work: what is done, how many of how many."""
+
+    def __call__(self, what: str, done: int, total: int) -> None: ...

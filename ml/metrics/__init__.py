@@ -1,0 +1,1 @@
+"""Numbers about scores: metrics, bootstrap intervals, operating points. numpy only."""

@@ -1,0 +1,73 @@
+"""95 % percentile bootstrap intervals, whole patients at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.metrics.scores import METRICS, weighted_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml.metrics.scores import BoolArray, Float64Array
+
+RESAMPLES = 2000
+_CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its 95 % interval. NaN where it is undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_json(self) -> dict[str, float | None]:
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {key: None if math.isnan(x) else float(x) for key, x in numbers.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Films with truth and score. ``groups``: who was photographed; films of one go together."""
+
+    labels: BoolArray  # (n,)
+    probabilities: Float64Array  # (n,)
+    groups: Sequence[str]
+
+
+def measure(
+    scored: Scored, threshold: float, *, seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Interval]:
+    """Every metric of `METRICS` with its interval, the same for the same seed."""
+    labels, probabilities = scored.labels, scored.probabilities
+    ones = np.ones((1, len(labels)))
+    point = weighted_metrics(labels, probabilities, threshold, ones)
+    drawn: dict[str, list[Float64Array]] = {name: [] for name in METRICS}
+    for weights in _weights(scored.groups, seed, resamples):
+        for name, values in weighted_metrics(labels, probabilities, threshold, weights).items():
+            drawn[name].append(values)
+    return {name: _interval(float(point[name][0]), drawn[name]) for name in METRICS}
+
+
+def _weights(groups: Sequence[str], seed: int, resamples: int) -> list[Float64Array]:
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    count = int(member.max()) + 1
+    rng = np.random.default_rng(seed)
+    sizes = [min(_CHUNK, resamples - done) for done in range(0, resamples, _CHUNK)]
+    share = np.full(count, 1 / count)
+    return [rng.multinomial(count, share, size)[:, member].astype(np.float64) for size in sizes]
+
+
+def _interval(value: float, drawn: Sequence[Float64Array]) -> Interval:
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Interval(value, math.nan, math.nan)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(value, float(low), float(high))

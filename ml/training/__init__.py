@@ -1,0 +1,1 @@
+"""Training: split by patient, features, head, calibration, bundle. Never imported by serving."""

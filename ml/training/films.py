@@ -1,0 +1,83 @@
+"""Training films: decoded once into memory, changed afresh for every epoch."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.contracts import FilmLimits
+from ml.pixels import normalise, preprocess
+from ml.training.augment import augment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from ml.contracts import FloatArray, Progress
+    from ml.datasets import FilmSet
+    from ml.training.augment import Jitter
+
+    UInt8Array = NDArray[np.uint8]
+    IntArray = NDArray[np.int64]
+
+THREADS = 4
+
+
+def load_pixels(films: FilmSet, size: int, progress: Progress) -> UInt8Array:
+    """Every film of a set through the serving path, uint8 (n, size, size).
+
+    Raises FilmError at the first film that cannot be read: training data are to be clean.
+    """
+    pixels = np.empty((len(films.films), size, size), np.uint8)
+
+    def load(position: int) -> None:
+        image = normalise(films.read(films.films[position].name), FilmLimits())
+        pixels[position] = np.rint(preprocess(image, size)[..., 0] * 255)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, _ in enumerate(pool.map(load, range(len(pixels))), start=1):
+            progress("reading films", done, len(pixels))
+    return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over some films in batches, changed and shuffled by (seed, number).
+
+    With `jitter` None the films are given as they are, in order.
+    """
+
+    pixels: UInt8Array
+    where: IntArray  # positions in `pixels`
+    batch_size: int
+    jitter: Jitter | None = None
+    seed: int = 0
+    number: int = 0
+    shuffle: bool = False
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.where) / self.batch_size)
+
+    def batches(self) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Yield (films float32 (b, S, S, 1) in [0, 1], positions in `pixels`)."""
+        order = self.where
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, self.number]).permutation(order)
+        chunks = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        for chunk in chunks:
+            yield self._batch(chunk)
+
+    def _batch(self, chunk: IntArray) -> tuple[FloatArray, IntArray]:
+        return np.stack([self._film(int(i)) for i in chunk])[..., None], chunk
+
+    def _film(self, position: int) -> FloatArray:
+        film = self.pixels[position]
+        if self.jitter is not None:
+            rng = np.random.default_rng([self.seed, self.number, position])
+            film = augment(film, self.jitter, rng)
+        return film.astype(np.float32) / np.float32(255)
