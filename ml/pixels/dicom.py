@@ -37,9 +37,9 @@ _PLUGINS = {
     uid.JPEGExtended12Bit: ("pillow",),
     uid.JPEGLossless: ("gdcm",),
     uid.JPEGLosslessSV1: ("gdcm",),
-    # the two agree to the bit; pyjpegls can take seconds over a small damaged film
-    uid.JPEGLSLossless: ("gdcm", "pyjpegls"),
-    uid.JPEGLSNearLossless: ("gdcm", "pyjpegls"),
+    # never gdcm: a damaged JPEG-LS film aborts the whole process there
+    uid.JPEGLSLossless: ("pyjpegls",),
+    uid.JPEGLSNearLossless: ("pyjpegls",),
     uid.JPEG2000Lossless: ("pylibjpeg",),
     uid.JPEG2000: ("pylibjpeg",),
 }

@@ -126,4 +126,4 @@ def _mark(film: UInt8Array, rng: np.random.Generator) -> None:
     left = rng.choice([0, side - width]) if rng.random() < 0.5 else rng.integers(0, side - width)
     if rng.random() < 0.5:
         top = rng.choice([0, side - height])
-    film[top : top + height, left : left + width] = rng.choice([0, 255, rng.integers(0, 256)])
+    film[top : top + height, left : left + width] = rng.choice([0, 255, int(rng.integers(0, 256))])

@@ -80,4 +80,5 @@ class Epoch:
         if self.jitter is not None:
             rng = np.random.default_rng([self.seed, self.number, position])
             film = augment(film, self.jitter, rng)
-        return film.astype(np.float32) / np.float32(255)
+        scaled: FloatArray = film.astype(np.float32) / np.float32(255)
+        return scaled
