@@ -14,6 +14,7 @@ from ml.pixels.codestream import read_codestream
 from ml.pixels.dicom import NATIVE, decoding_plugin
 from ml.pixels.gray_table import gray_table, stored_range
 from ml.pixels.guard import corrupt
+from ml.pixels.isolated import decode_isolated
 from ml.pixels.rle import decode_rle
 
 if TYPE_CHECKING:
@@ -77,23 +78,28 @@ def _decompressed(film: DicomFilm) -> Stored:
     stream = read_codestream(frame)
     if (stream.width, stream.height, stream.components) != (ds.Columns, ds.Rows, 1):
         raise corrupt()
-    decoder = get_decoder(uid.UID(film.transfer_syntax))
-    stored, _ = decoder.as_array(
-        encapsulate([frame]),
-        index=0,
-        raw=True,
-        decoding_plugin=decoding_plugin(film.transfer_syntax) or "",
-        rows=ds.Rows,
-        columns=ds.Columns,
-        number_of_frames=1,
-        samples_per_pixel=1,
-        photometric_interpretation=ds.PhotometricInterpretation,
-        bits_allocated=ds.BitsAllocated,
-        bits_stored=ds.BitsStored,
-        pixel_representation=ds.PixelRepresentation,
-        pixel_keyword="PixelData",
+    plugin = decoding_plugin(film.transfer_syntax) or ""
+    options = _options(ds)
+    if plugin == "gdcm":
+        return decode_isolated(encapsulate([frame]), film.transfer_syntax, options)
+    stored, _ = get_decoder(uid.UID(film.transfer_syntax)).as_array(
+        encapsulate([frame]), index=0, raw=True, decoding_plugin=plugin, **options
     )
     return np.asarray(stored)
+
+
+def _options(dataset: Dataset) -> dict[str, int | str]:
+    return {
+        "rows": dataset.Rows,
+        "columns": dataset.Columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": 1,
+        "photometric_interpretation": dataset.PhotometricInterpretation,
+        "bits_allocated": dataset.BitsAllocated,
+        "bits_stored": dataset.BitsStored,
+        "pixel_representation": dataset.PixelRepresentation,
+        "pixel_keyword": "PixelData",
+    }
 
 
 def _fragments(pixels: memoryview) -> list[memoryview]:

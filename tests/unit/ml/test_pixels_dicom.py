@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,9 +25,6 @@ from pydicom.uid import (
 from ml.contracts import FilmCode, FilmError, FilmLimits
 from ml.pixels import normalise, verify
 from tests import films
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LIMITS = FilmLimits()
 FILM = films.chest(21, size=(211, 170))  # odd on purpose: an odd number of bytes is padded
@@ -322,44 +319,12 @@ def test_a_header_that_fills_the_file_is_refused() -> None:
         verify(stuffed, LIMITS)
 
 
-@pytest.mark.parametrize("lossy", [False, True])
-def test_both_jpeg_ls_decoders_give_one_film(
-    monkeypatch: pytest.MonkeyPatch, *, lossy: bool
-) -> None:
-    syntax = JPEGLSNearLossless if lossy else JPEGLSLossless
+def test_near_lossless_jpeg_ls_is_the_film_within_its_bound() -> None:
     ds = films.dicom_dataset(FILM, bits=12)
     stored = np.frombuffer(ds.PixelData, dtype=np.uint16).reshape(FILM.shape)
-    ds.compress(syntax, stored, **({"jls_error": 3} if lossy else {}))
-    data = films.dicom_bytes(ds)
-    readings = []
-    for plugin in ("gdcm", "pyjpegls"):
-        monkeypatch.setattr("ml.pixels.dicom_pixels.decoding_plugin", lambda _, p=plugin: p)
-        readings.append(normalise(data, LIMITS))
-    assert np.array_equal(readings[0], readings[1])
-
-
-@pytest.mark.parametrize("bits", [8, 12, 16])
-@pytest.mark.parametrize("selection", ["JPEGLosslessProcess14", "JPEGLosslessProcess14_1"])
-def test_jpeg_lossless_as_scanners_send_it(tmp_path: Path, selection: str, bits: int) -> None:
-    gdcm = pytest.importorskip("gdcm")
-    plain, packed = tmp_path / "plain.dcm", tmp_path / "packed.dcm"
-    plain.write_bytes(films.as_dicom(FILM, bits=bits))
-    reader, change, writer = (
-        gdcm.ImageReader(),
-        gdcm.ImageChangeTransferSyntax(),
-        gdcm.ImageWriter(),
-    )
-    reader.SetFileName(str(plain))
-    assert reader.Read()
-    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, selection)))
-    change.SetInput(reader.GetImage())
-    assert change.Change()
-    writer.SetFileName(str(packed))
-    writer.SetFile(reader.GetFile())
-    writer.SetImage(change.GetOutput())
-    assert writer.Write()
-    assert packed.stat().st_size < plain.stat().st_size
-    assert np.array_equal(normalise(packed.read_bytes(), LIMITS), normal(bits=bits))
+    ds.compress(JPEGLSNearLossless, stored, jls_error=3)
+    gray = normalise(films.dicom_bytes(ds), LIMITS).astype(int)
+    assert 0 < np.abs(gray - normal(bits=12)).max() <= round(3 * 65535 / 4095) + 1
 
 
 def test_a_syntax_whose_decoder_is_not_installed_is_refused(
