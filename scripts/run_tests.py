@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 BASE = [
-    "-p",
-    "tests.environment",
     "--color=yes" if sys.stdout.isatty() else "--color=no",
     "-o",
     "faulthandler_timeout=180",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pneumo_site.demo.films import DemoFilm
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 TERMINAL = {"SUCCEEDED", "NOT_ASSESSABLE", "FAILED", "CANCELED"}
 REFUSED = "REFUSED"
 
@@ -28,7 +28,6 @@ class Row:
     code: str = ""
     probability: float | None = None
     label: str = ""
-    sent: float = 0.0
     seconds: float | None = None
 
     @property
@@ -64,7 +63,6 @@ def visit(
 
 
 def _submit(api: Api, row: Row, film: DemoFilm) -> None:
-    row.sent = time.monotonic()
     try:
         row.study = str(api.submit(form=film.form, film=film.path)["uid"])
     except Refused as refusal:
@@ -96,7 +94,7 @@ def _read(row: Row, study: dict[str, Any]) -> bool:
     before = row.outcome
     row.outcome = film["status"]
     if row.is_settled:
-        row.seconds = time.monotonic() - row.sent
+        row.seconds = film["seconds_to_result"]
         row.code = film.get("code") or ""
         row.probability = film.get("probability")
         row.label = film.get("label") or ""

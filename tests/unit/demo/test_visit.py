@@ -15,7 +15,12 @@ from pneumo_site.demo.client import Api, Refused, Unreachable
 from pneumo_site.demo.films import DemoFilm
 from pneumo_site.demo.visit import REFUSED, Row, visit
 
-SCORED = {"status": "SUCCEEDED", "probability": 0.91, "label": "PNEUMONIA"}
+SCORED = {
+    "status": "SUCCEEDED",
+    "probability": 0.91,
+    "label": "PNEUMONIA",
+    "seconds_to_result": 1.5,
+}
 
 
 class Scripted(Api):
@@ -49,7 +54,7 @@ def test_waits_for_every_film_and_keeps_their_order() -> None:
         {
             "slow": [{"status": "QUEUED"}, {"status": "RUNNING"}, SCORED],
             "fast": [SCORED],
-            "none": [{"status": "NOT_ASSESSABLE", "code": "TOO_SMALL"}],
+            "none": [{"status": "NOT_ASSESSABLE", "code": "TOO_SMALL", "seconds_to_result": 0.5}],
         }
     )
     assert [(row.film, row.outcome, row.code) for row in rows] == [
@@ -59,14 +64,22 @@ def test_waits_for_every_film_and_keeps_their_order() -> None:
     ]
     assert rows[0].probability == 0.91
     assert rows[2].probability is None
-    assert all(row.seconds is not None for row in rows)
+    assert [row.seconds for row in rows] == [1.5, 1.5, 0.5]
 
 
 def test_a_refused_film_has_its_own_code_and_the_others_go_on() -> None:
-    body = {"code": "NO_USABLE_FILM", "films": [{"position": 1, "code": "CORRUPT"}]}
+    films = [{"position": 1, "code": "CORRUPT"}]
+    body = {"code": "NO_USABLE_FILM", "message": "None.", "details": {"films": films}}
     rows = outcomes({"bad": [Refused("NO_USABLE_FILM", "None.", body)], "good": [SCORED]})
     assert (rows[0].outcome, rows[0].code) == (REFUSED, "CORRUPT")
     assert rows[1].outcome == "SUCCEEDED"
+
+
+def test_a_refusal_without_films_keeps_its_own_code() -> None:
+    details = {"films": [{"film": 1, "fields": ["sex"]}], "patient_record": []}
+    refusal = Refused("PATIENT_MISMATCH", "Check both.", {"details": details})
+    (row,) = outcomes({"bad": [refusal]})
+    assert (row.outcome, row.code) == (REFUSED, "PATIENT_MISMATCH")
 
 
 def test_a_web_process_that_dies_in_between_is_asked_again() -> None:
