@@ -43,6 +43,8 @@ def _own_folders(tmp_path: Path, settings: Any) -> None:
     settings.DATA_DIR = tmp_path
     settings.FILM_DIR = tmp_path / "films"
     settings.FILM_DIR.mkdir()
+    # The real one takes half a second a user, on purpose.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 from rest_framework.views import set_rollback
 
-from diagnosis.errors import DiagnosisError
+from diagnosis.errors import DiagnosisError, NotFound, NotPermitted
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to a refusal; None, so a logged 500, for what nobody foresaw."""
     if isinstance(error, DiagnosisError):
         set_rollback()
         return _answer(error.code, error.message, error.http_status, error.details)
+    if isinstance(error, SuspiciousOperation):
+        return _answer("BAD_REQUEST", "The request is malformed or has too many parts.", 400, {})
     response = drf_handler(error, context)
-    if response is None or not isinstance(error, exceptions.APIException):
-        if response is not None:
-            response.data = {
-                "code": "NOT_FOUND",
-                "message": "There is no such record.",
-                "details": {},
-            }
-        return response
-    if isinstance(error, exceptions.ValidationError):
-        wrong = {"fields": error.detail}
-        response.data = _body("INVALID", "Some fields are missing or wrong.", wrong)
-        response.status_code = 422
-        return response
-    response.data = _body(str(error.default_code).upper(), str(error.detail), {})
+    if response is not None:
+        response.data = _told(error)
+        if isinstance(error, exceptions.ValidationError):
+            response.status_code = 422
     return response
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        return _body("INVALID", "Some fields are missing or wrong.", {"fields": error.detail})
+    if isinstance(error, exceptions.APIException):
+        return _body(str(error.default_code).upper(), str(error.detail), {})
+    if isinstance(error, PermissionDenied):
+        return _body(NotPermitted.code, NotPermitted.message, {})
+    return _body(NotFound.code, NotFound.message, {})
 
 
 def _answer(code: str, message: str, status: int, details: dict[str, Any]) -> Response:

@@ -1,1 +1,25 @@
-urlpatterns: list = []
+"""Routes of version 1; their names are those of permissions.ROUTES."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from diagnosis.api import views
+from diagnosis.api.rules import RouteRule
+
+_guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets everybody in
+
+urlpatterns = [
+    path("studies/", views.StudiesView.as_view(), name="api-studies"),
+    path("studies/<uuid:uid>/", views.StudyView.as_view(), name="api-study"),
+    path("studies/<uuid:uid>/readings/", views.ReadingsView.as_view(), name="api-study-readings"),
+    path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
+    path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),
+    path("schema/", SpectacularAPIView.as_view(**_guarded), name="api-schema"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", **_guarded),
+        name="api-docs",
+    ),
+]

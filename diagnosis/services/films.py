@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from diagnosis.errors import StorageUnavailable
+from ml.contracts import FilmLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,10 @@ class StoredFilm:
 
 class FilmMissing(Exception):  # noqa: N818 (a fact about the store, not a fault of it)
     """The store is there, the film is not, or its bytes have another digest."""
+
+
+def limits() -> FilmLimits:
+    return FilmLimits(max_bytes=settings.MAX_FILM_BYTES, max_pixels=settings.MAX_FILM_PIXELS)
 
 
 def digest_of(data: bytes) -> str:

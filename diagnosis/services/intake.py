@@ -17,7 +17,7 @@ from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require, sites_of
 from diagnosis.services import audit, films, identity, jobs, lifecycle, model_versions
 from diagnosis.states import Priority, StudyState
-from ml.contracts import FilmError, FilmLimits
+from ml.contracts import FilmError
 from ml.pixels import normalise, verify
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ class CheckedFilm:
     header: FilmHeader = field(repr=False)
 
 
-def limits() -> FilmLimits:
-    return FilmLimits(max_bytes=settings.MAX_FILM_BYTES, max_pixels=settings.MAX_FILM_PIXELS)
+limits = films.limits
 
 
 def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, bool]:

@@ -1,23 +1,50 @@
-"""Pictures for people: a film or its heat map as PNG. Each look at one is an audit event."""
+"""What people look at: a study, a film, a heat map. Each look is an audit event."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diagnosis.errors import FilmUnreadable, NotFound
+from diagnosis.models import AuditEvent
+from diagnosis.models.clock import db_now
 from diagnosis.queries import studies
 from diagnosis.services import audit, films
-from diagnosis.services.intake import limits
 from ml.contracts import FilmError
 from ml.pixels import normalise, overlay_png, to_png
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from diagnosis.models import Image
+    from diagnosis.models import Image, Study
     from diagnosis.permissions import Actor, User
+
+STUDY_VIEWED = "STUDY_VIEWED"
+_LOOKS = (STUDY_VIEWED, "FILM_VIEWED", "HEAT_MAP_VIEWED")
+_ONE_LOOK = timedelta(minutes=1)
+
+
+def study(*, user: User, actor: Actor, uid: UUID) -> Study:
+    """The study with the worklist's details. Raises NotFound, the same for a foreign one.
+
+    A page or script that asks again within a minute, while nothing happened to the study, is
+    still looking the same look: one event, so that polling does not bury the trail.
+    """
+    found = studies.get(user, uid)
+    if not _still_looking(found, actor):
+        audit.viewed(actor=actor, action=STUDY_VIEWED, target=found, study=found)
+    return found
+
+
+def _still_looking(seen: Study, actor: Actor) -> bool:
+    events = AuditEvent.objects.filter(study=str(seen.uid))
+    mine = events.filter(action=STUDY_VIEWED, actor_id=actor.id, at__gt=db_now() - _ONE_LOOK)
+    latest = mine.order_by("-id").values_list("id", flat=True).first()
+    if latest is None:
+        return False
+    return not events.filter(id__gt=latest).exclude(action__in=_LOOKS).exists()
 
 
 def film_png(*, user: User, actor: Actor, uid: UUID, max_side: int | None = None) -> bytes:
@@ -49,6 +76,6 @@ def heat_map_png(*, user: User, actor: Actor, uid: UUID) -> bytes:
 def _decoded(image: Image, max_side: int | None) -> bytes:
     try:
         data = films.read(key=image.storage_key, sha256=image.sha256)
-        return to_png(normalise(data, limits()), max_side)
+        return to_png(normalise(data, films.limits()), max_side)
     except (films.FilmMissing, FilmError) as error:
         raise FilmUnreadable from error

@@ -1,0 +1,103 @@
+"""What a client may send, as serializers, and who it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+
+from diagnosis.errors import InvalidInput
+from diagnosis.models.patient import Sex
+from diagnosis.permissions import Actor, sites_of
+from diagnosis.queries.worklist import DEFAULT_TAB, TABS
+from diagnosis.services.intake import Submission
+from diagnosis.services.readings import Report
+from diagnosis.states import Opinion, Priority
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from diagnosis.models import Site
+    from diagnosis.permissions import User
+
+_MAX_KEY = 100
+
+
+def actor_of(request: Request) -> Actor:
+    """The acting user, with address and request id, for the audit trail."""
+    return Actor.of(
+        request.user,
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+class WorklistQuery(serializers.Serializer[Any]):
+    tab = serializers.ChoiceField(choices=list(TABS), default=DEFAULT_TAB)
+    priority = serializers.ChoiceField(choices=list(Priority), default="", allow_blank=True)
+    after = serializers.UUIDField(required=False, help_text="`next` of the page before.")
+
+    def filters(self) -> dict[str, str]:
+        return {name: str(value) for name, value in self.validated_data.items()}
+
+
+class FilmQuery(serializers.Serializer[Any]):
+    max_side = serializers.IntegerField(
+        required=False, min_value=16, max_value=20_000, default=None, help_text="Pixels."
+    )
+
+
+class StudyForm(serializers.Serializer[Any]):
+    """A study to submit, as multipart/form-data; `films` is repeated."""
+
+    mrn = serializers.CharField(max_length=64, help_text="Medical record number at the site.")
+    name = serializers.CharField(max_length=200, help_text="The patient's name.")
+    birth_date = serializers.DateField()
+    sex = serializers.ChoiceField(choices=list(Sex))
+    site = serializers.SlugField(
+        max_length=32, default="", allow_blank=True, help_text="May be left out by who has one."
+    )
+    accession_number = serializers.CharField(max_length=64, default="", allow_blank=True)
+    indication = serializers.CharField(max_length=2000, default="", allow_blank=True)
+    priority = serializers.ChoiceField(choices=list(Priority), default=Priority.ROUTINE)
+    films = serializers.ListField(child=serializers.FileField(allow_empty_file=True), min_length=1)
+    confirm_mismatch = serializers.BooleanField(
+        default=False, help_text="Somebody checked that the films are this patient's."
+    )
+
+    def submission(self, user: User, key: str) -> Submission:
+        """Raises InvalidInput for a foreign site or a key that is too long."""
+        if len(key) > _MAX_KEY:
+            raise InvalidInput("The Idempotency-Key is too long.", field="Idempotency-Key")
+        fields = dict(self.validated_data)
+        return Submission(
+            **{
+                **fields,
+                "site": _site(user, fields["site"]),
+                "films": [film.read() for film in fields["films"]],
+                "idempotency_key": key,
+            }
+        )
+
+
+def _site(user: User, code: str) -> Site:
+    """The site named, or the user's only one. An unknown and a foreign site read the same."""
+    mine = sites_of(user)
+    chosen = list(mine.filter(code=code) if code else mine[:2])
+    if len(chosen) == 1:
+        return chosen[0]
+    raise InvalidInput("Name one of your sites by its code.", field="site")
+
+
+class ReadingForm(serializers.Serializer[Any]):
+    """A report to sign; with `addendum`, what is added to a signed one, and why."""
+
+    opinion = serializers.ChoiceField(choices=list(Opinion))
+    impression = serializers.CharField(max_length=10_000)
+    findings = serializers.CharField(max_length=10_000, default="", allow_blank=True)
+    addendum = serializers.BooleanField(default=False)
+    reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+
+    def report(self) -> Report:
+        fields = self.validated_data
+        return Report(fields["opinion"], fields["impression"], fields["findings"])

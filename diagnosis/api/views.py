@@ -1,0 +1,139 @@
+"""The routes. Refusals are raised; api/errors.py answers for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from diagnosis.api import answers
+from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery, actor_of
+from diagnosis.queries import studies, worklist
+from diagnosis.services import intake, readings, viewing
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from rest_framework.request import Request
+    from rest_framework.serializers import Serializer
+
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="A repeated key returns the study that it made; with other content it is 409.",
+)
+_REFUSED = answers.ErrorAnswer
+_PNG = {(200, "image/png"): OpenApiTypes.BINARY, 404: _REFUSED}
+
+
+def valid(form: type[Serializer[Any]], data: Any) -> Any:
+    """The form with its data checked. Raises ValidationError."""
+    filled = form(data=data)
+    filled.is_valid(raise_exception=True)
+    return filled
+
+
+class StudiesView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="studies_list", parameters=[WorklistQuery], responses=answers.WorklistAnswer
+    )
+    def get(self, request: Request) -> Response:
+        """The worklist, in its order, 25 studies a page."""
+        query = valid(WorklistQuery, request.query_params)
+        page = worklist.page(request.user, **query.filters())
+        found = {"next": page.next_cursor, "results": page.studies}
+        return Response(answers.WorklistAnswer(found).data)
+
+    @extend_schema(
+        operation_id="studies_submit",
+        parameters=[_IDEMPOTENCY_KEY],
+        request={"multipart/form-data": StudyForm},
+        responses={
+            (201, "application/json"): answers.AcceptedAnswer,
+            (200, "application/json"): answers.AcceptedAnswer,
+            **dict.fromkeys([403, 409, 413, 422, 503], _REFUSED),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Submit a study. 201: at least one film is stored and queued; 200: seen before."""
+        form = valid(StudyForm, request.data)
+        submission = form.submission(request.user, request.headers.get("Idempotency-Key", ""))
+        study, is_new = intake.submit(
+            user=request.user, actor=actor_of(request), submission=submission
+        )
+        return Response(answers.AcceptedAnswer(study).data, status=201 if is_new else 200)
+
+
+class StudyView(APIView):
+    @extend_schema(responses={200: answers.StudyAnswer, 404: _REFUSED})
+    def get(self, request: Request, uid: UUID) -> Response:
+        """One study with its films, their results, and the signed readings, newest first."""
+        study = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
+        return Response(answers.StudyAnswer(study).data)
+
+
+class ReadingsView(APIView):
+    parser_classes = (JSONParser, FormParser, MultiPartParser)
+
+    @extend_schema(
+        request=ReadingForm,
+        responses={201: answers.SignedAnswer, **dict.fromkeys([403, 404, 409, 422], _REFUSED)},
+    )
+    def post(self, request: Request, uid: UUID) -> Response:
+        """Sign the reading that the case waits for, or add an addendum to a signed one."""
+        study = studies.get(request.user, uid)
+        form = valid(ReadingForm, request.data)
+        user, actor, report = request.user, actor_of(request), form.report()
+        if form.validated_data["addendum"]:
+            why = form.validated_data["reason"]
+            reading = readings.amend(user=user, actor=actor, study=study, report=report, reason=why)
+        else:
+            reading = readings.sign(user=user, actor=actor, study=study, report=report)
+        signed = {"state": reading.study.state, "reading": reading}
+        return Response(answers.SignedAnswer(signed).data, status=201)
+
+
+class _AnyAccept(BaseContentNegotiation):
+    """A picture is a picture whatever the client says that it accepts; errors are JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+def png(data: bytes) -> HttpResponse:
+    """Never kept by a cache on the way; it is a patient's picture."""
+    return HttpResponse(data, "image/png", headers={"Cache-Control": "private, no-store"})
+
+
+class FilmView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(parameters=[FilmQuery], responses=_PNG)
+    def get(self, request: Request, uid: UUID) -> HttpResponse:
+        """The film, upright, as 8-bit gray PNG."""
+        query = valid(FilmQuery, request.query_params)
+        side = query.validated_data["max_side"]
+        actor = actor_of(request)
+        return png(viewing.film_png(user=request.user, actor=actor, uid=uid, max_side=side))
+
+
+class HeatMapView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(responses=_PNG)
+    def get(self, request: Request, uid: UUID) -> HttpResponse:
+        """The current result's evidence as RGBA PNG. Research use only, not a diagnosis."""
+        return png(viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid))
