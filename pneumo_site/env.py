@@ -96,6 +96,11 @@ def _sqlite(path: Path) -> dict[str, Any]:
     }
 
 
+# A process that is stopped or cut off inside a transaction must not hold its row locks for ever:
+# the reaper and every other worker would wait for it.
+_SESSION = "-c idle_in_transaction_session_timeout=10s -c lock_timeout=20s"
+
+
 def _postgresql(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
@@ -108,5 +113,5 @@ def _postgresql(url: str) -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, **options},
+        "OPTIONS": {"connect_timeout": 5, "options": _SESSION, **options},
     }

@@ -68,23 +68,37 @@ def in_mid_film() -> bool:
 
 
 def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
-    """Stop the process in mid-film; one that held SQLite's write lock is woken for another try.
+    """Stop the process in mid-film; one caught inside a transaction is woken for another try.
 
-    A process stopped inside a transaction stops every writer of an SQLite file: that is SQLite's
-    limit, and the reason why more than one box takes PostgreSQL.
+    Such a one would stop every writer of an SQLite file (its limit, and the reason why more than
+    one box takes PostgreSQL), and there it would lose its session, and so write nothing late.
     """
     if not in_mid_film():
         return False
     process.send_signal(signal.SIGSTOP)
-    if connection.vendor == "sqlite":
-        with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as probe:
-            try:
-                probe.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                process.send_signal(signal.SIGCONT)
-                return False
-            probe.rollback()
+    if holds_a_lock():
+        process.send_signal(signal.SIGCONT)
+        return False
     return True
+
+
+def holds_a_lock() -> bool:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'"
+                " OR state = 'active' AND datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            )
+            return bool(cursor.fetchone()[0])
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as probe:
+        try:
+            probe.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        probe.rollback()
+        return False
 
 
 def assert_all_done_once(running: Stack) -> None:
