@@ -63,7 +63,7 @@ class Stack:
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
         log = self._folder / f"process-{len(self._processes)}.log"
         with log.open("wb") as out:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603
                 command,
                 cwd=ROOT,
                 env=self.env,
