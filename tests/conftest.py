@@ -58,8 +58,6 @@ def real_bell() -> None:
     """Ask for this to let dispatch reach its broker."""
 
 
-
-
 @pytest.fixture
 def site(db: None) -> Any:
     from diagnosis.models import Site
