@@ -119,13 +119,13 @@ class Demo:
         with sole():
             check_port(self.options.port)
             chosen = self.choose_films()
-            people = self.prepare()
+            self.prepare()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: self.stopped.set())
             logs = settings.DATA_DIR / "log"
             supervisor = Supervisor(services(self.options.port), logs=logs, tell=self.warn)
             try:
-                return self.serve(supervisor, chosen, people)
+                return self.serve(supervisor, chosen)
             finally:
                 self.say("Stopping everything ...")
                 self.stopped.set()
@@ -135,7 +135,6 @@ class Demo:
         self,
         supervisor: Supervisor,
         chosen: Sequence[DemoFilm],
-        people: Sequence[accounts.Account],
     ) -> int:
         api = Api(HOST, self.options.port, accounts.submitter_token(), self.stopped)
         with ThreadPoolExecutor(1, "visitor") as pool:
@@ -143,7 +142,7 @@ class Demo:
             # After Ctrl-C, too: the visitor then ends by itself, within one request.
             supervisor.run(until=visitor.done)
             rows = visitor.result()
-        self.show(rows, people)
+        self.show(rows)
         if not self.options.once:
             supervisor.run(until=self.stopped.is_set)
             return 0
@@ -157,7 +156,7 @@ class Demo:
             self.say(f"{others} other files in the folder are left alone.")
         return chosen
 
-    def prepare(self) -> list[accounts.Account]:
+    def prepare(self) -> None:
         """Database, model and people; all of it safe to repeat."""
         started = time.monotonic()
         self.say("Preparing database, model and accounts ...")
@@ -165,7 +164,10 @@ class Demo:
         call_command("register_model", stdout=io.StringIO())
         people = accounts.ensure(reset=self.options.reset)
         self.say(f"Prepared in {time.monotonic() - started:.1f} s.")
-        return people
+        # At once, not after the films: what fails later must not swallow passwords shown once.
+        self.console.print(table.accounts(people))
+        if not any(person.password for person in people):
+            self.say("Passwords were printed at the first run. New ones: make demo RESET=1")
 
     def visit(self, api: Api, chosen: Sequence[DemoFilm]) -> list[Row]:
         self.say("Starting broker, web, worker and sweeper ...")
@@ -180,11 +182,8 @@ class Demo:
         with Meter(self.console, len(chosen)) as meter:
             return visit(api, chosen, changed=meter.update, limit=QUIET_LIMIT)
 
-    def show(self, rows: Sequence[Row], people: Sequence[accounts.Account]) -> None:
+    def show(self, rows: Sequence[Row]) -> None:
         self.console.print(table.results(rows))
-        self.console.print(table.accounts(people))
-        if not any(person.password for person in people):
-            self.say("Passwords were printed at the first run. New ones: make demo RESET=1")
         if not self.options.once:
             self.say(f"Open {self.address} - Ctrl-C stops everything.")
 
