@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from diagnosis.errors import NotPermitted
 from diagnosis.models import AuditEvent, Image, Job, Patient, Reading, Result, Site, Study
@@ -145,7 +145,8 @@ def visible_to(user: User, table: type[M]) -> QuerySet[M]:
         return rows
     if table is AuditEvent:
         codes = Site.objects.filter(memberships__user=user.pk).values("code")
-        return rows.filter(site__in=codes)
+        # Events of no site are those of accounts and models; they concern no patient.
+        return rows.filter(Q(site__in=codes) | Q(site=""))
     path = _SITE_PATH[table]
     member = f"{path}__memberships__user" if path else "memberships__user"
     return rows.filter(**{member: user.pk})
