@@ -1,9 +1,10 @@
 """Every address of the product."""
 
-from django.contrib import admin
 from django.urls import include, path
 
+from diagnosis.admin import site as admin_site
+
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("admin/", admin_site.urls),
     path("", include("diagnosis.urls")),
 ]

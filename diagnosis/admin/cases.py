@@ -1,0 +1,107 @@
+"""Patients, studies, films, results, readings and the trail: to look at, never to touch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import RelatedOnlyFieldListFilter, register
+
+from diagnosis.admin.door import CaseAdmin, GuardedAdmin, site
+from diagnosis.models import AuditEvent, Image, Patient, Reading, Result, Study
+from diagnosis.permissions import visible_to
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from diagnosis.models import Site
+
+_OWN_SITES = ("site", RelatedOnlyFieldListFilter)
+
+
+@register(Patient, site=site)
+class PatientAdmin(CaseAdmin):
+    list_display = ("mrn", "name", "birth_date", "sex", "site")
+    list_filter = (_OWN_SITES,)
+    list_select_related = ("site",)
+
+    def site_of(self, obj: Patient) -> Site:
+        return obj.site
+
+
+class StudyBoundAdmin(CaseAdmin):
+    """Rows that belong to one study."""
+
+    def site_of(self, obj: Any) -> Site:
+        owner: Site = self.study_of(obj).site
+        return owner
+
+
+@register(Study, site=site)
+class StudyAdmin(StudyBoundAdmin):
+    list_display = (
+        "uid",
+        "site",
+        "priority",
+        "state",
+        "ai_unavailable",
+        "needs_new_film",
+        "is_overdue",
+        "submitted_at",
+    )
+    list_filter = (_OWN_SITES, "state", "priority", "ai_unavailable", "needs_new_film")
+    list_select_related = ("site",)
+    search_fields = ("uid", "accession_number")
+    ordering = ("-submitted_at",)
+
+    def study_of(self, obj: Study) -> Study:
+        return obj
+
+
+@register(Image, site=site)
+class ImageAdmin(StudyBoundAdmin):
+    list_display = ("uid", "study", "position", "format", "width", "height", "size_bytes")
+    list_filter = ("format", "seen_under_other_patient")
+    list_select_related = ("study",)
+
+    def study_of(self, obj: Image) -> Study:
+        return obj.study
+
+
+@register(Result, site=site)
+class ResultAdmin(StudyBoundAdmin):
+    list_display = ("job", "probability", "threshold", "is_late", "engine", "created_at")
+    list_filter = ("is_late", "engine")
+
+    def study_of(self, obj: Result) -> Study:
+        return obj.job.image.study
+
+
+@register(Reading, site=site)
+class ReadingAdmin(StudyBoundAdmin):
+    list_display = ("study", "reader", "kind", "opinion", "signed_at")
+    list_filter = ("kind", "opinion")
+    list_select_related = ("study", "reader")
+
+    def study_of(self, obj: Reading) -> Study:
+        return obj.study
+
+
+@register(AuditEvent, site=site)
+class AuditEventAdmin(GuardedAdmin):
+    list_display = (
+        "at",
+        "actor_name",
+        "actor_role",
+        "action",
+        "object_type",
+        "object_id",
+        "site",
+        "outcome",
+    )
+    list_filter = ("action", "outcome")
+    search_fields = ("study", "object_id", "actor_name", "request_id")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        return visible_to(request.user, AuditEvent).order_by("-id")

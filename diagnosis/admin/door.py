@@ -1,0 +1,111 @@
+"""The door of the admin pages, and what every page behind it keeps to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.sites import AdminSite
+from django.contrib.auth.views import PasswordChangeView, redirect_to_login
+from django.urls import reverse
+
+from diagnosis.admin.forms import OwnPasswordForm
+from diagnosis.permissions import Actor, Role, roles_of, visible_to
+from diagnosis.services import audit
+
+if TYPE_CHECKING:
+    from django.db.models import Model, QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.template.response import TemplateResponse
+
+    from diagnosis.models import Site
+
+
+def is_administrator(request: HttpRequest) -> bool:
+    return Role.ADMINISTRATOR in roles_of(request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The acting administrator, with address and request id, for the audit trail."""
+    return Actor.of(
+        request.user,
+        address=request.META.get("REMOTE_ADDR", ""),
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+class PneumoAdminSite(AdminSite):
+    """Opened by the role alone; `is_staff` or a Django permission opens nothing."""
+
+    site_header = "Pneumo administration"
+    site_title = "Pneumo administration"
+    index_title = "Research use only, not a diagnosis"
+    site_url = "/"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return is_administrator(request)
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """There is one login page, so that whatever guards it guards this door, too."""
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm.bound_to(actor_of(request)),
+            success_url=reverse("admin:password_change_done"),
+            template_name="registration/password_change_form.html",
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)  # type: ignore[return-value]
+
+
+site = PneumoAdminSite(name="admin")
+site.disable_action("delete_selected")
+
+
+class GuardedAdmin(ModelAdmin):  # type: ignore[type-arg]
+    """Seen by administrators; nothing is added, changed or deleted unless a subclass says how."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_administrator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_administrator(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class CaseAdmin(GuardedAdmin):
+    """Rows of patients: those of the administrator's own sites, and each look is audited."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = visible_to(request.user, self.model)
+        return rows.order_by(*self.get_ordering(request) or ["-pk"])
+
+    def site_of(self, obj: Any) -> Site:
+        raise NotImplementedError
+
+    def study_of(self, obj: Any) -> Any:
+        return None
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        response = super().change_view(request, object_id, form_url, extra_context)
+        seen = self.get_object(request, object_id)
+        if seen is not None:
+            audit.record(
+                actor=actor_of(request),
+                action="ADMIN_VIEWED",
+                target=seen,
+                study=self.study_of(seen),
+                site=self.site_of(seen).code,
+            )
+        return response
