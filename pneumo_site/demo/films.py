@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ GIVEN = ("Ada", "Ben", "Cleo", "Dara", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jun"
 FAMILY = ("Sample", "Example", "Specimen", "Placeholder", "Fiction", "Mockup", "Dummy", "Tryout")
 # The committed model's intended use is children; a fictional patient is one.
 FICTIONAL_BIRTH_DATES = (date(2022, 1, 1), date(2024, 12, 31))
+# Fixed, so that a birth date made from an age is the same in a second run.
+AGE_COUNTS_FROM = 2026
 
 
 class NoFilms(Exception):  # noqa: N818 - a refusal, told to the operator as it stands
@@ -117,6 +120,10 @@ def _patient_of(data: bytes) -> dict[str, str]:
         "accession_number": "accession_number",
     }
     stated = {ours: tags[tag].strip() for tag, ours in names.items() if tags.get(tag, "").strip()}
+    if "birth_date" not in stated and tags.get("age_years"):
+        # An adult's film must meet the model's age rule as an adult's.
+        born = AGE_COUNTS_FROM - math.ceil(float(tags["age_years"]))
+        stated["birth_date"] = date(born, 1, 1).isoformat()
     if stated.get("sex") not in {None, "F", "M", "O"}:
         del stated["sex"]
     return stated

@@ -154,6 +154,10 @@ class Demo:
         chosen, others = films.from_folder(self.options.xrays)
         if others:
             self.say(f"{others} other files in the folder are left alone.")
+        self.say(
+            "A film that does not name its patient is given a fictional child, so the model's age "
+            "rule cannot catch an adult among them."
+        )
         return chosen
 
     def prepare(self) -> None:
