@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--passes", type=int, default=2, help="changed copies of each film")
+    train.add_argument("--epochs", type=int, default=0, help="fine-tuning after the head; 0: none")
+    train.add_argument("--rate", type=float, default=5e-5, help="peak rate of the fine-tuning")
     train.add_argument("--version", default="1")
     train.add_argument("--size", type=int, default=224)
     train.set_defaults(run=_train)
@@ -142,7 +144,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from ml.training.transfer import Plan, Trainer, as_text
+    from ml.training.finetune import Schedule
+    from ml.training.transfer import Plan, Trainer
 
     plan = Plan(
         data=options.data,
@@ -154,11 +157,13 @@ def _train(options: argparse.Namespace) -> int:
         size=options.size,
         seed=options.seed,
         passes=options.passes,
+        schedule=Schedule(epochs=options.epochs, rate=options.rate, seed=options.seed),
         command=(
             f"python -m ml train --data {options.data.name} --weights {options.weights.name}"
             f" --golden {options.golden} --out {options.out} --seed {options.seed}"
-            f" --passes {options.passes} --version {options.version} --size {options.size}"
+            f" --passes {options.passes} --epochs {options.epochs} --rate {options.rate}"
+            f" --version {options.version} --size {options.size}"
         ),
     )
-    print(as_text(Trainer(plan, _progress).run()))
+    print(json.dumps(Trainer(plan, _progress).run().raw["metrics"], indent=2))
     return 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Float32Array = NDArray[np.float32]
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = (TRAIN, VALIDATION, TEST)
 SHARES: Mapping[str, float] = {TRAIN: 0.70, VALIDATION: 0.15, TEST: 0.15}
 DUPLICATE_CORRELATION = 0.995
 _THUMB = 32
