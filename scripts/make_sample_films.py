@@ -3,7 +3,7 @@
     python -m scripts.make_sample_films DATA_FOLDER [--model BUNDLE] [--only-golden]
 
 DATA_FOLDER holds chest_xray_train_224.zip. Writes samples/ (films, manifest.csv, README.md) and
-samples/golden/. With --model, a film that the model does not classify as drawn is drawn again.
+samples/golden/. With --model, a film that the model does not clearly classify as drawn is drawn again.
 The golden films are never chosen by a model: a model is checked on them.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scripts.sample_render import Plane
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-MOST_DRAWS = 20
+MOST_DRAWS = 60
 
 
 class Sample(NamedTuple):
@@ -83,7 +83,7 @@ def make_golden(models: dict[str, ClassModel]) -> list[Path]:
 
 
 def make_sample(sample: Sample, model: ClassModel, judge: Judge) -> int:
-    """Write the film; returns how many draws were thrown away. Raises RuntimeError at 20."""
+    """Write the film; returns how many draws were thrown away. Raises RuntimeError at 60."""
     number = PATIENTS.index(sample)
     for attempt in range(MOST_DRAWS):
         encode, height, grain = FORMATS[sample.file]

@@ -129,11 +129,15 @@ def _collimated(film: Plane, rng: np.random.Generator) -> Plane:
 
 
 def finish(draw: Plane, size: tuple[int, int], rng: np.random.Generator, grain: float) -> Plane:
-    """From a draw to a film float32 (height, width) in 0..1; size is (width, height)."""
+    """From a draw to a film float32 (height, width) in 0..1; size is (width, height).
+
+    A sum of components is softer than any film, and the model takes softness for haze, so the
+    sharpening is strong; it is the same for both classes.
+    """
     width, height = size
     scale = height / SIDE
-    film = _resized(_sharpened(_without_ghosts(draw), 2.0, 0.8), width, height)
-    film = _sharpened(film, max(1.5, 1.6 * scale), 0.9)
+    film = _resized(_sharpened(_without_ghosts(draw), 2.0, 2.5), width, height)
+    film = _sharpened(film, max(1.5, 1.6 * scale), 1.5)
     depth = np.clip(1.15 - film, 0.15, 1.0)  # lung shows more structure than the dense parts
     for grain_px, amount in ((2.2 * scale, 0.010), (1.1 * scale, 0.009), (0.5 * scale, 0.006)):
         film = film + np.float32(amount) * depth * _noise(rng, film.shape, max(1.0, grain_px))

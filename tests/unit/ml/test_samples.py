@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ml.contracts import FilmLimits
-from ml.pixels import normalise, verify
+from ml.pixels import normalise, preprocess, verify
 from ml.quality import assess
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -83,3 +83,18 @@ def test_readme_says_that_they_are_synthetic_and_whose_data_they_come_from() -> 
     text = (SAMPLES / "README.md").read_text(encoding="utf-8")
     for said in ("Synthetic", "CC BY 4.0", "Kermany", "rscbjbr9sj", "Research use only"):
         assert said in text
+
+
+@pytest.mark.model
+def test_the_committed_model_classifies_them_as_drawn() -> None:
+    """A new model may need new samples: scripts/make_sample_films.py --model."""
+    from ml.engines import load
+
+    classifier = load(sorted((SAMPLES.parent / "models").glob("*/manifest.json"))[-1].parent)
+    info = classifier.info
+    films = [normalise((SAMPLES / row["file"]).read_bytes(), LIMITS) for row in ROWS]
+    batch = np.stack([preprocess(film, info.input_size) for film in films])
+    scores = [prediction.probability for prediction in classifier.classify(batch)]
+    labels = ["PNEUMONIA" if score >= info.threshold else "NORMAL" for score in scores]
+    assert np.isfinite(scores).all()
+    assert labels == [row["drawn_as"] for row in ROWS]
