@@ -1,0 +1,228 @@
+"""Rows of the database as the pages show them. Plain values, so that templates only lay out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from diagnosis.models.clock import db_now
+from diagnosis.states import PENDING_ALARM_MINUTES, TO_READ, JobStatus, Priority
+from diagnosis.web import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+
+    from diagnosis.models import AuditEvent, Image, Job, Result, Study
+
+_WAITING = {JobStatus.QUEUED: "Waiting for a worker", JobStatus.RUNNING: "Being analysed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A model's number beside its decision point; both in 0..1."""
+
+    probability: float
+    threshold: float
+
+    @property
+    def suggests(self) -> bool:
+        return self.probability >= self.threshold
+
+    @property
+    def label(self) -> str:
+        return words.SUGGESTS[self.suggests]
+
+    @property
+    def text(self) -> str:
+        return percent(self.probability)
+
+    @property
+    def threshold_text(self) -> str:
+        return percent(self.threshold)
+
+    @property
+    def bar(self) -> str:
+        """Length of the bar on a scale of 100, as SVG wants it."""
+        return f"{self.probability * 100:.1f}"
+
+    @property
+    def tick(self) -> str:
+        return f"{self.threshold * 100:.1f}"
+
+
+def percent(share: float) -> str:
+    """One decimal, and never a certainty that the model did not state."""
+    if share > 0.999:
+        return "> 99.9 %"
+    if share < 0.001:
+        return "< 0.1 %"
+    return f"{share * 100:.1f} %"
+
+
+def age(born: date, on: date) -> str:
+    """Age in full years; in months below two years."""
+    months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
+    return f"{months} mo" if months < 24 else f"{months // 12} y"
+
+
+def duration(seconds: float) -> str:
+    minutes = int(abs(seconds) // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the worklist. `study` carries the query's annotations."""
+
+    study: Any
+    score: Score | None
+    age: str
+    priority: str
+    state: str
+    due: str
+    overdue: bool
+    pending: bool
+    delayed: bool  # the analysis takes longer than its priority allows
+
+    @classmethod
+    def of(cls, study: Any, now: datetime) -> Row:
+        pending = study.pending_count > 0
+        to_read = study.state in TO_READ
+        overdue = to_read and (study.is_overdue or study.due_at <= now)
+        return cls(
+            study=study,
+            score=_top_score(study),
+            age=age(study.patient.birth_date, study.submitted_at.date()),
+            priority=words.PRIORITIES[study.priority],
+            state=words.STATES[study.state],
+            due=_due(study.due_at, now) if to_read else "",
+            overdue=overdue,
+            pending=pending,
+            delayed=pending and _waits_too_long(study, now),
+        )
+
+
+def rows(studies: Iterable[Study]) -> list[Row]:
+    now = db_now()
+    return [Row.of(study, now) for study in studies]
+
+
+def _top_score(study: Any) -> Score | None:
+    if study.top_probability is None:
+        return None
+    return Score(study.top_probability, study.top_threshold)
+
+
+def _due(due_at: datetime, now: datetime) -> str:
+    left = (due_at - now).total_seconds()
+    return f"due in {duration(left)}" if left > 0 else f"overdue {duration(left)}"
+
+
+def _waits_too_long(study: Study, now: datetime) -> bool:
+    waited = (now - study.submitted_at).total_seconds()
+    return waited > PENDING_ALARM_MINUTES[Priority(study.priority)] * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """One film with what became of its analysis."""
+
+    image: Image
+    job: Job | None
+    result: Result | None
+    score: Score | None
+    status: str  # pending, scored, not-assessable, failed, canceled or none
+    title: str
+    advice: str
+
+    @classmethod
+    def of(cls, image: Any) -> Film:
+        job = image.current_jobs[0] if image.current_jobs else None
+        result = getattr(job, "result", None)
+        score = Score(result.probability, result.threshold) if result else None
+        status, title, advice = _outcome(job, score)
+        return cls(image, job, result, score, status, title, advice)
+
+    @property
+    def has_heat_map(self) -> bool:
+        return self.result is not None and self.result.activation_map is not None
+
+
+def _outcome(job: Job | None, score: Score | None) -> tuple[str, str, str]:
+    if job is None:
+        return "none", "Not analysed: no model is active", "Read it without the model."
+    if job.status in _WAITING:
+        return "pending", _WAITING[JobStatus(job.status)], "The result appears here by itself."
+    if job.status == JobStatus.CANCELED:
+        return "canceled", "Analysis canceled", "Read it without the model."
+    if score is not None:
+        return "scored", score.label, ""
+    title, advice = words.no_score(job.code)
+    return ("failed" if job.status == JobStatus.FAILED else "not-assessable"), title, advice
+
+
+def still_pending(films: Iterable[Film]) -> bool:
+    return any(film.status == "pending" for film in films)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An audit event in words."""
+
+    row: AuditEvent
+    words: str
+    detail: str
+
+    @classmethod
+    def of(cls, row: AuditEvent) -> Event:
+        return cls(row, words.event(row.action), _detail(row))
+
+
+def _detail(row: AuditEvent) -> str:
+    after = row.after
+    parts = []
+    if "probability" in after:
+        parts.append(percent(float(after["probability"])))
+    if opinion := words.OPINIONS.get(after.get("opinion", "")):
+        parts.append(opinion)
+    if code := after.get("code"):
+        parts.append(str(code))
+    if row.action == "STUDY_SUBMITTED":
+        parts.append(f"{after.get('films', 0)} accepted, {len(after.get('refused', []))} refused")
+    if after.get("is_late"):
+        parts.append("late")
+    return " · ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How often somebody looked at what."""
+
+    actor: str
+    words: str
+    count: int
+    last: datetime
+
+
+def history(events: Iterable[AuditEvent]) -> tuple[list[Event], list[Look]]:
+    """What was done, newest first, and apart from it who looked how often."""
+    done: list[Event] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    last: dict[tuple[str, str], datetime] = {}
+    for row in events:
+        if row.action not in words.LOOKS:
+            done.append(Event.of(row))
+            continue
+        key = (row.actor_name, words.event(row.action))
+        counts[key] += 1
+        last[key] = row.at
+    looks = [Look(actor, what, n, last[actor, what]) for (actor, what), n in counts.items()]
+    return done[::-1], sorted(looks, key=lambda look: look.last, reverse=True)

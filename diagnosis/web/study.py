@@ -1,0 +1,61 @@
+"""One study: the page, its live part, and who is reading it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from diagnosis.queries import studies
+from diagnosis.services import claims, viewing
+from diagnosis.web import study_page
+from diagnosis.web.context import actor_of
+from diagnosis.web.private import private
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest
+
+
+@require_safe
+@private
+def study(request: HttpRequest, uid: UUID) -> HttpResponse:
+    found = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
+    return study_page.render_page(request, found)
+
+
+@require_safe
+@private
+def films(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """What the page asks again until every film's analysis has ended."""
+    found = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
+    context = {**study_page.results(found), "live": True}
+    return render(request, "study/_films.html", context)
+
+
+@require_POST
+def claim(request: HttpRequest, uid: UUID) -> HttpResponse:
+    claims.take(
+        user=request.user,
+        actor=actor_of(request),
+        study=studies.get(request.user, uid),
+        reason=request.POST.get("reason", ""),
+    )
+    return redirect("study", uid)
+
+
+@require_POST
+def release(request: HttpRequest, uid: UUID) -> HttpResponse:
+    found = studies.get(request.user, uid)
+    claims.release(user=request.user, actor=actor_of(request), study=found)
+    return redirect("study", uid)
+
+
+@require_POST
+def heartbeat(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """200 while the case is mine, 409 once it is not."""
+    held = claims.heartbeat(user=request.user, study=studies.get(request.user, uid))
+    return JsonResponse({"held": held}, status=200 if held else 409)

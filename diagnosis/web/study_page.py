@@ -1,0 +1,97 @@
+"""What the study page shows, put together from the queries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from django.shortcuts import render
+
+from diagnosis.permissions import Role, roles_of
+from diagnosis.queries import studies
+from diagnosis.services import claims
+from diagnosis.states import TO_READ
+from diagnosis.web import present, words
+from diagnosis.web.forms import AddendumForm, ReportForm
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from diagnosis.models import CaseClaim, Study
+    from diagnosis.permissions import User
+
+_MOST_EARLIER = 10
+
+
+class Step(StrEnum):
+    """What the user can do with the case now."""
+
+    LOOK = "look"
+    START = "start"
+    READ = "read"
+    HELD = "held"  # by a colleague
+    SIGNED_MINE = "signed-mine"  # the next read is another radiologist's
+    AMEND = "amend"
+
+
+def render_page(request: HttpRequest, study: Study, form: ReportForm | None = None) -> HttpResponse:
+    """The page; with a refused form, as it was filled in and with the status of the refusal."""
+    if form is not None:
+        study = studies.get(request.user, study.uid)  # the refusal may come from a newer state
+    claim = claims.holder(study=study)
+    step = _step_of(form) if form else next_step(request.user, study, claim)
+    context = {
+        **results(study),
+        **_records(request.user, study),
+        "step": step,
+        "claim": claim,
+        "mine": claim is not None and claim.holder_id == request.user.pk,
+        "form": form or (AddendumForm() if step is Step.AMEND else ReportForm()),
+        "refused": form is not None,
+    }
+    return render(request, "study/page.html", context, status=form.status if form else 200)
+
+
+def results(study: Study) -> dict[str, Any]:
+    """The part that changes while films are analysed."""
+    films = [present.Film.of(image) for image in studies.films(study)]
+    return {
+        "study": study,
+        "row": present.rows([study])[0],
+        "films": films,
+        "pending": present.still_pending(films),
+        "any_result": any(film.result for film in films),
+        "refused_films": [f for f in study.intake_report if f["code"] != "ACCEPTED"],
+    }
+
+
+def next_step(user: User, study: Study, claim: CaseClaim | None) -> Step:
+    if Role.RADIOLOGIST not in roles_of(user):
+        return Step.LOOK
+    if study.state not in TO_READ:
+        return Step.AMEND
+    if studies.readings(study).filter(reader=user.pk).exists():
+        return Step.SIGNED_MINE
+    if claim is None:
+        return Step.START
+    return Step.READ if claim.holder_id == user.pk else Step.HELD
+
+
+def _step_of(form: ReportForm) -> Step:
+    """A refused form stays on the page whatever happened to the case: its text is not lost."""
+    return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
+
+
+def _records(user: User, study: Study) -> dict[str, Any]:
+    events, looks = present.history(studies.history(study))
+    return {
+        "sex": words.SEXES[study.patient.sex],
+        "readings": [
+            (r, words.READINGS[r.kind], words.OPINIONS[r.opinion]) for r in studies.readings(study)
+        ],
+        "earlier": [
+            (s, words.STATES[s.state]) for s in studies.earlier_studies(user, study)[:_MOST_EARLIER]
+        ],
+        "events": events,
+        "looks": looks,
+    }

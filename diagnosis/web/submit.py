@@ -1,0 +1,53 @@
+"""Submission. With htmx only the messages are swapped, so that chosen films stay chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from diagnosis.services import intake
+from diagnosis.web.context import actor_of
+from diagnosis.web.forms import SubmitForm
+from diagnosis.web.private import private
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from diagnosis.models import Study
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@private
+def submit(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request, SubmitForm(user=request.user))
+    form = SubmitForm(request.POST, request.FILES, user=request.user)
+    study = form.carry_out(lambda: _submit(request, form))
+    return _page(request, form) if study is None else _go_to(request, study)
+
+
+def _submit(request: HttpRequest, form: SubmitForm) -> Study:
+    study, _ = intake.submit(
+        user=request.user, actor=actor_of(request), submission=form.submission()
+    )
+    return study
+
+
+def _page(request: HttpRequest, form: SubmitForm) -> HttpResponse:
+    context = {"form": form, "max_megabytes": settings.MAX_FILM_BYTES // (1024 * 1024)}
+    template = "submit/_messages.html" if _is_htmx(request) else "submit/page.html"
+    return render(request, template, context, status=form.status)
+
+
+def _go_to(request: HttpRequest, study: Study) -> HttpResponse:
+    address = reverse("study", args=[study.uid])
+    return HttpResponseClientRedirect(address) if _is_htmx(request) else redirect(address)
+
+
+def _is_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"

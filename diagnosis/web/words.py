@@ -1,0 +1,139 @@
+"""The product's stored words, in the words that people read."""
+
+from __future__ import annotations
+
+from ml.contracts import GateCode
+
+PRIORITIES = {"STAT": "STAT", "URGENT": "Urgent", "ROUTINE": "Routine"}
+TABS = {"to-read": "To read", "reported": "Reported", "all": "All"}
+STATES = {
+    "PROCESSING": "Analysis pending",
+    "AWAITING_READ": "To read",
+    "AWAITING_SECOND_READ": "Second read",
+    "AWAITING_ARBITRATION": "Arbitration",
+    "REPORTED": "Reported",
+    "AMENDED": "Amended",
+}
+OPINIONS = {
+    "PNEUMONIA": "Pneumonia",
+    "NO_PNEUMONIA": "No pneumonia",
+    "INDETERMINATE": "Indeterminate",
+}
+READINGS = {
+    "FIRST": "First read",
+    "SECOND": "Second read",
+    "ARBITRATION": "Arbitration",
+    "ADDENDUM": "Addendum",
+}
+SEXES = {"F": "Female", "M": "Male", "O": "Other"}
+FIELDS = {
+    "patient_id": "MRN",
+    "patient_name": "patient name",
+    "name": "patient name",
+    "birth_date": "birth date",
+    "sex": "sex",
+    "accession_number": "accession number",
+}
+SUGGESTS = {True: "Suggests pneumonia", False: "Does not suggest pneumonia"}
+
+# Code of an analysis that gave no score -> what happened, and what to do about it.
+_NO_SCORE: dict[str, tuple[str, str]] = {
+    GateCode.TOO_SMALL: (
+        "The film has too few pixels to be assessed.",
+        "Submit it again at its true size.",
+    ),
+    GateCode.BLANK_OR_SATURATED: (
+        "The film is almost all black, white or one gray.",
+        "Check exposure and export, and submit it again.",
+    ),
+    GateCode.NOT_CHEST: (
+        "This does not look like a chest film.",
+        "Check that the right film was sent.",
+    ),
+    GateCode.LATERAL_OR_ROTATED: (
+        "The film looks lateral or rotated.",
+        "Submit the frontal film, upright.",
+    ),
+    GateCode.INVERTED: (
+        "The gray scale looks inverted.",
+        "Export the film again with bone bright, and submit it again.",
+    ),
+    GateCode.TEXT_OR_SCREENSHOT: (
+        "This looks like a screenshot or a page of text.",
+        "Submit the film itself, as exported by the device.",
+    ),
+    GateCode.OUT_OF_DISTRIBUTION: (
+        "The film is unlike those that the model was made for.",
+        "Read it without the model.",
+    ),
+    "AGE_OUT_OF_RANGE": (
+        "The patient's age lies outside the range that the model is meant for.",
+        "Read it without the model.",
+    ),
+    "BLOB_CORRUPT": (
+        "The stored film is missing or was changed.",
+        "Tell the administrator, and submit the film again.",
+    ),
+    "UNREADABLE": ("The stored film cannot be decoded.", "Export and submit the film again."),
+    "NON_FINITE": (
+        "The model gave no valid number.",
+        "Read it without the model, and tell the administrator.",
+    ),
+    "POISON": (
+        "The analysis of this film stopped its worker several times.",
+        "Read it without the model, and tell the administrator.",
+    ),
+    "ERROR": (
+        "The analysis failed several times.",
+        "Read it without the model, and tell the administrator.",
+    ),
+}
+_UNKNOWN = ("The film got no score.", "Read it without the model.")
+
+_EVENTS = {
+    "STUDY_SUBMITTED": "submitted the study",
+    "STUDY_VIEWED": "opened the study",
+    "FILM_VIEWED": "viewed a film",
+    "HEAT_MAP_VIEWED": "viewed a heat map",
+    "REPORT_VIEWED": "read the report",
+    "PATIENT_MISMATCH_CONFIRMED": "confirmed that the films are this patient's",
+    "STUDY_ANALYSED": "analysis complete, the case waits for its reader",
+    "STUDY_REANALYSE": "analysis opened again",
+    "STUDY_REPORT": "case reported",
+    "STUDY_NEED_SECOND_READ": "case waits for a second read",
+    "STUDY_DISAGREE": "the readers disagree, case waits for arbitration",
+    "STUDY_AMEND": "report amended",
+    "STUDY_OVERDUE": "turn-round target passed",
+    "JOB_QUEUED": "film queued for analysis",
+    "JOB_CLAIM": "began to analyse a film",
+    "JOB_RELEASE": "handed a film back to the queue",
+    "JOB_RETRY": "an error occurred, the film will be tried again",
+    "JOB_LOSE_LEASE": "the worker was lost, the film will be tried again",
+    "JOB_SUCCEED": "finished the analysis of a film",
+    "JOB_REFUSE": "film not assessable",
+    "JOB_FAIL": "analysis of a film failed",
+    "JOB_CANCEL": "analysis of a film canceled",
+    "JOB_LATE_WRITE": "a late result was refused",
+    "CASE_CLAIMED": "started reading",
+    "CASE_TAKEN_OVER": "took the case over",
+    "CASE_RELEASED": "released the case",
+    "READING_SIGNED": "signed the report",
+    "READING_AMENDED": "signed an addendum",
+}
+ACTIONS = sorted(_EVENTS)
+LOOKS = frozenset({"STUDY_VIEWED", "FILM_VIEWED", "HEAT_MAP_VIEWED", "REPORT_VIEWED"})
+
+
+def no_score(code: str) -> tuple[str, str]:
+    """What happened, and what to do, for a film without a score."""
+    return _NO_SCORE.get(code, _UNKNOWN)
+
+
+def event(action: str) -> str:
+    """An audit action as part of a sentence; an unknown one in its own plain letters."""
+    return _EVENTS.get(action) or action.replace("_", " ").lower()
+
+
+def fields(names: list[str]) -> str:
+    """Field names as a list for a sentence."""
+    return ", ".join(FIELDS.get(name, name.replace("_", " ")) for name in names)

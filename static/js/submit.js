@@ -1,0 +1,96 @@
+// Films chosen or dropped, told by name in this browser only, and kept when the server says no.
+
+const form = document.getElementById("submit-form");
+const input = document.getElementById("films");
+const drop = document.querySelector("[data-drop]");
+const list = document.querySelector("[data-chosen]");
+const bar = document.querySelector("[data-progress]");
+const sending = document.querySelector("[data-sending]");
+const messages = document.getElementById("submit-messages");
+let chosen = [];
+
+const megabytes = (file) => `${(file.size / 1048576).toFixed(1)} MB`;
+const isSame = (one, other) =>
+  one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+
+function keep(files) {
+  chosen = files;
+  const transfer = new DataTransfer();
+  files.forEach((file) => transfer.items.add(file));
+  input.files = transfer.files;
+  list.replaceChildren(...files.map(line));
+}
+
+function line(file, index) {
+  const item = document.createElement("li");
+  const remove = document.createElement("button");
+  remove.type = "button";
+  remove.className = "quiet";
+  remove.textContent = "Remove";
+  remove.setAttribute("aria-label", `Remove film ${index + 1}`);
+  remove.addEventListener("click", () => keep(chosen.filter((other) => other !== file)));
+  const size = document.createElement("span");
+  size.className = "muted num";
+  size.textContent = megabytes(file);
+  const name = document.createElement("span");
+  name.textContent = `Film ${index + 1}: ${file.name}`;
+  item.append(name, size, remove);
+  return item;
+}
+
+function add(files) {
+  const fresh = [...files].filter((file) => !chosen.some((other) => isSame(file, other)));
+  keep([...chosen, ...fresh]);
+}
+
+input.addEventListener("change", () => add(input.files));
+for (const kind of ["dragenter", "dragover"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) {
+  drop.addEventListener(kind, () => drop.classList.remove("over"));
+}
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  add(event.dataTransfer.files);
+});
+
+function tell(text, isBusy) {
+  sending.textContent = text;
+  bar.hidden = !isBusy;
+}
+
+function mark() {
+  form.querySelectorAll("[aria-describedby]").forEach((field) => {
+    const error = document.getElementById(field.getAttribute("aria-describedby"));
+    field.toggleAttribute("aria-invalid", Boolean(error?.textContent.trim()));
+  });
+  messages.querySelectorAll("[data-film-position]").forEach((item) => {
+    const file = chosen[item.dataset.filmPosition - 1];
+    if (file) item.querySelector("strong").textContent += ` (${file.name})`;
+  });
+}
+
+form.addEventListener("htmx:beforeRequest", () => tell("Sending…", true));
+form.addEventListener("htmx:xhr:progress", (event) => {
+  const { loaded, total, lengthComputable } = event.detail;
+  if (!lengthComputable) return;
+  bar.value = (100 * loaded) / total;
+  if (loaded === total) tell("Sent, the films are being checked…", true);
+});
+form.addEventListener("htmx:afterSettle", () => {
+  tell("", false);
+  mark();
+  messages.focus({ preventScroll: true });
+  messages.scrollIntoView({ block: "nearest" });
+});
+form.addEventListener("htmx:sendError", () =>
+  tell("No answer from the server. Send again: nothing is stored twice.", false),
+);
+form.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
+  tell("The server could not take it. Send again: nothing is stored twice.", false);
+});

@@ -1,0 +1,5 @@
+// Loaded before the first paint, so that the page never flashes in the other theme.
+(() => {
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+})();
