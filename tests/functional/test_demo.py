@@ -93,9 +93,13 @@ class Run:
         return {pid for pid in found if not is_gone(pid)}
 
     def end(self) -> None:
+        """Whatever the test found: nothing of its own demo may live on after it."""
+        ours = self.processes()
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        for pid in still_running(ours):
+            os.kill(pid, signal.SIGKILL)
 
 
 def models(folder: Path) -> Path:
