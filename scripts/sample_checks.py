@@ -120,6 +120,7 @@ def write_readme(path: Path, distances: Distances, judge: Judge, redrawn: int) -
             "nothing about how often the model is right. "
             "The golden films were not chosen so.",
             width=100,
+            break_on_hyphens=False,
         )
     else:
         chosen = "No model has been asked yet whether it classifies them as drawn."

@@ -90,7 +90,7 @@ def test_the_committed_model_classifies_them_as_drawn() -> None:
     """A new model may need new samples: scripts/make_sample_films.py --model."""
     from ml.engines import load
 
-    classifier = load(sorted((SAMPLES.parent / "models").glob("*/manifest.json"))[-1].parent)
+    classifier = load(max((SAMPLES.parent / "models").glob("*/manifest.json")).parent)
     info = classifier.info
     films = [normalise((SAMPLES / row["file"]).read_bytes(), LIMITS) for row in ROWS]
     batch = np.stack([preprocess(film, info.input_size) for film in films])
