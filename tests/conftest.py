@@ -45,6 +45,8 @@ def _own_folders(tmp_path: Path, settings: Any) -> None:
     settings.FILM_DIR.mkdir()
     # The real one takes half a second a user, on purpose.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Else every test client scans all static files first.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from diagnosis.api import answers
 from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery, actor_of
+from diagnosis.permissions import Role, require
 from diagnosis.queries import studies, worklist
 from diagnosis.services import intake, readings, viewing
 
@@ -64,6 +65,7 @@ class StudiesView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Submit a study. 201: at least one film is stored and queued; 200: seen before."""
+        require(request.user, Role.SUBMITTER, Role.RADIOLOGIST)
         form = valid(StudyForm, request.data)
         submission = form.submission(request.user, request.headers.get("Idempotency-Key", ""))
         study, is_new = intake.submit(
@@ -89,6 +91,7 @@ class ReadingsView(APIView):
     )
     def post(self, request: Request, uid: UUID) -> Response:
         """Sign the reading that the case waits for, or add an addendum to a signed one."""
+        require(request.user, Role.RADIOLOGIST)
         study = studies.get(request.user, uid)
         form = valid(ReadingForm, request.data)
         user, actor, report = request.user, actor_of(request), form.report()
