@@ -19,6 +19,8 @@ def data_folder() -> Path:
     base = os.environ.get("PNEUMO_TEST_DIR")
     if not base:
         base = tempfile.mkdtemp(prefix="pn-data-")
+        # Parallel workers end without their exit handlers, so this process cleans up for them.
+        os.environ["PNEUMO_TEST_DIR"] = base
         atexit.register(shutil.rmtree, base, ignore_errors=True)
     folder = Path(base) / worker
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,6 +130,8 @@ class Demo:
                 self.say("Stopping everything ...")
                 self.stopped.set()
                 supervisor.stop()
+                with suppress(OSError):  # not there, or something still uses it
+                    settings.EMBEDDED_SOCKET.parent.rmdir()
 
     def serve(
         self,
