@@ -96,7 +96,6 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
 # Served from the source folders, so that no collectstatic step can be forgotten.
 WHITENOISE_USE_FINDERS = True
 
