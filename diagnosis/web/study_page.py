@@ -17,7 +17,7 @@ from diagnosis.web.forms import AddendumForm, ReportForm
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from diagnosis.models import CaseClaim, Study
+    from diagnosis.models import CaseClaim, Reading, Study
     from diagnosis.permissions import User
 
 _MOST_EARLIER = 10
@@ -82,13 +82,20 @@ def _step_of(form: ReportForm) -> Step:
     return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
 
 
+def _readings(study: Study) -> list[tuple[Reading, str, str, bool]]:
+    """Signed readings, newest first: (row, kind, opinion, whether an addendum supersedes it)."""
+    signed = list(studies.readings(study))
+    superseded = {reading.supersedes_id for reading in signed}
+    return [
+        (r, words.READINGS[r.kind], words.OPINIONS[r.opinion], r.pk in superseded) for r in signed
+    ]
+
+
 def _records(user: User, study: Study) -> dict[str, Any]:
     events, looks = present.history(studies.history(study))
     return {
         "sex": words.SEXES[study.patient.sex],
-        "readings": [
-            (r, words.READINGS[r.kind], words.OPINIONS[r.opinion]) for r in studies.readings(study)
-        ],
+        "readings": _readings(study),
         "earlier": [
             (s, words.STATES[s.state]) for s in studies.earlier_studies(user, study)[:_MOST_EARLIER]
         ],

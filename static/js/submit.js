@@ -9,7 +9,8 @@ const sending = document.querySelector("[data-sending]");
 const messages = document.getElementById("submit-messages");
 let chosen = [];
 
-const megabytes = (file) => `${(file.size / 1048576).toFixed(1)} MB`;
+const sizeOf = ({ size }) =>
+  size < 1048576 ? `${Math.ceil(size / 1024)} kB` : `${(size / 1048576).toFixed(1)} MB`;
 const isSame = (one, other) =>
   one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
 
@@ -31,7 +32,7 @@ function line(file, index) {
   remove.addEventListener("click", () => keep(chosen.filter((other) => other !== file)));
   const size = document.createElement("span");
   size.className = "muted num";
-  size.textContent = megabytes(file);
+  size.textContent = sizeOf(file);
   const name = document.createElement("span");
   name.textContent = `Film ${index + 1}: ${file.name}`;
   item.append(name, size, remove);
@@ -69,8 +70,9 @@ function mark() {
     field.toggleAttribute("aria-invalid", Boolean(error?.textContent.trim()));
   });
   messages.querySelectorAll("[data-film-position]").forEach((item) => {
-    const file = chosen[item.dataset.filmPosition - 1];
-    if (file) item.querySelector("strong").textContent += ` (${file.name})`;
+    const position = item.dataset.filmPosition;
+    const file = chosen[position - 1];
+    if (file) item.querySelector("strong").textContent = `Film ${position} (${file.name})`;
   });
 }
 
@@ -81,7 +83,8 @@ form.addEventListener("htmx:xhr:progress", (event) => {
   bar.value = (100 * loaded) / total;
   if (loaded === total) tell("Sent, the films are being checked…", true);
 });
-form.addEventListener("htmx:afterSettle", () => {
+form.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target !== messages) return; // an error beside its field
   tell("", false);
   mark();
   messages.focus({ preventScroll: true });
