@@ -87,8 +87,8 @@ class Prediction:
 
     ``probability`` is P(pneumonia) in [0, 1], calibrated; it may be non-finite when the model is
     broken, and the caller must refuse it then. ``activation_map`` is float32 (h, w), the exact
-    class activation in logit units divided so that its mean plus bias is the logit; None where
-    the architecture explains nothing.
+    class activation in calibrated logit units: its mean is the logit of ``probability``, above 0
+    speaks for pneumonia, below 0 against it. None where the architecture explains nothing.
     """
 
     probability: float

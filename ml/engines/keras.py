@@ -13,6 +13,7 @@ from ml.calibration import Calibration
 from ml.contracts import ClassifierInfo, FilmLimits, GateFinding, Prediction
 from ml.explain import activation_maps
 from ml.inference import read_film
+from ml.pixels import PREPROCESSING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ml.contracts import FloatArray
 
 GOLDEN_TOLERANCE = 1e-4  # float32; other precisions will need their own
+MOST_AT_ONCE = 32  # bounds the memory of one call, however many films are given
 
 
 class KerasClassifier:
@@ -30,6 +32,11 @@ class KerasClassifier:
     def __init__(self, directory: Path) -> None:
         manifest = bundle.verify(directory)
         raw = manifest.raw
+        if raw["preprocessing_id"] != PREPROCESSING_ID:
+            raise bundle.BundleError(
+                "PREPROCESSING_MISMATCH",
+                f"The model wants films as {raw['preprocessing_id']}, not {PREPROCESSING_ID}.",
+            )
         self._calibration = Calibration(**raw["calibration"])
         self._model = _load(directory, raw)
         self.info = ClassifierInfo(
@@ -51,6 +58,12 @@ class KerasClassifier:
         self._prove(directory, manifest)
 
     def classify(self, batch: FloatArray) -> Sequence[Prediction]:
+        found: list[Prediction] = []
+        for start in range(0, len(batch), MOST_AT_ONCE):
+            found += self._classify(batch[start : start + MOST_AT_ONCE])
+        return found
+
+    def _classify(self, batch: FloatArray) -> list[Prediction]:
         logits, evidence = self._run(tf.convert_to_tensor(batch, tf.float32))
         scores = self._calibration.probabilities(logits.numpy()[:, 0])
         maps = activation_maps(evidence.numpy(), self._calibration)
