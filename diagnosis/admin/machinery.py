@@ -96,7 +96,7 @@ class JobAdmin(StudyBoundAdmin):
             request,
             rows,
             verb="resubmit",
-            act=lambda job, why: jobs.resubmit(job=job, actor=actor, reason=why),
+            act=lambda job, why: model_versions.resubmit(job=job, actor=actor, reason=why),
         )
 
     @action(description="Cancel: end the job without a result")

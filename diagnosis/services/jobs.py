@@ -15,14 +15,12 @@ from django.db import connection, transaction
 
 from diagnosis.errors import StaleAttempt, TransitionRefused
 from diagnosis.models import Image, Job, ModelVersion
-from diagnosis.models.audit import Outcome
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.services import audit, lifecycle
 from diagnosis.states import (
     JOB_TRANSITIONS,
     PRIORITY_ORDER,
-    TERMINAL_JOB,
     JobCode,
     JobEvent,
     JobStatus,
@@ -73,7 +71,12 @@ def backoff(tries: int) -> timedelta:
 
 
 def queue(
-    *, image: Image, model_version: ModelVersion, actor: Actor, supersedes: Job | None = None
+    *,
+    image: Image,
+    model_version: ModelVersion,
+    actor: Actor,
+    supersedes: Job | None = None,
+    reason: str = "",
 ) -> Job:
     """Queue a film; runs inside the caller's transaction, which also settles the study."""
     job = Job.objects.create(
@@ -88,6 +91,7 @@ def queue(
         target=job,
         study=image.study,
         after={"status": JobStatus.QUEUED, "supersedes": supersedes.pk if supersedes else None},
+        reason=reason,
         model_digest=model_version.digest,
     )
     return job
@@ -174,7 +178,7 @@ def finish(*, job: Job, event: JobEvent, actor: Actor, code: str = "", **after: 
 
 def release(*, job_id: int, attempt: int, actor: Actor) -> bool:
     """Hand a job back unharmed: shutdown, or a fault of the infrastructure. Costs no budget."""
-    return _hand_back(job_id, attempt, JobEvent.RELEASE, actor)
+    return postpone(job_id=job_id, attempt=attempt, actor=actor, delay=timedelta(0))
 
 
 def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
@@ -198,18 +202,12 @@ def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
 
 def postpone(*, job_id: int, attempt: int, actor: Actor, delay: timedelta) -> bool:
     """Hand a job back because storage or database failed: waits, but costs no budget."""
-    return _hand_back(job_id, attempt, JobEvent.RELEASE, actor, delay)
-
-
-def _hand_back(
-    job_id: int, attempt: int, event: JobEvent, actor: Actor, delay: timedelta = timedelta(0)
-) -> bool:
     with transaction.atomic():
         try:
             job = owned(job_id=job_id, attempt=attempt)
         except StaleAttempt:
             return False
-        return _step(job, event, actor=actor, **_waiting(delay))
+        return _step(job, JobEvent.RELEASE, actor=actor, **_waiting(delay))
 
 
 def reap_expired(*, actor: Actor, limit: int = 200) -> int:
@@ -250,18 +248,6 @@ def cancel(*, job: Job, actor: Actor, reason: str = "") -> None:
         lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
 
 
-def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
-    """Queue a new job that supersedes an ended one. The old row and its result stay as they are."""
-    if JobStatus(job.status) not in TERMINAL_JOB or hasattr(job, "superseded_by"):
-        raise TransitionRefused
-    with transaction.atomic():
-        successor = queue(
-            image=job.image, model_version=job.model_version, actor=actor, supersedes=job
-        )
-        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
-        return successor
-
-
 def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
     """End a waiting job that can never run: its film is gone from the store."""
     with transaction.atomic():
@@ -269,19 +255,6 @@ def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
         if moved:
             lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
         return moved
-
-
-def refuse_late_write(*, job_id: int, actor: Actor) -> None:
-    """Audit that the fence turned a late worker away."""
-    job = Job.objects.select_related("image__study__site").get(pk=job_id)
-    audit.record(
-        actor=actor,
-        action="JOB_LATE_WRITE",
-        target=job,
-        study=job.image.study,
-        after={"status": job.status, "attempt": job.attempt},
-        outcome=Outcome.REFUSED,
-    )
 
 
 def _ended(code: str) -> dict[str, Any]:

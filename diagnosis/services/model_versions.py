@@ -1,4 +1,4 @@
-"""Registered bundles: which exist, and which one is active."""
+"""Registered bundles: which exist, which one is active, and what it analyses again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from diagnosis import dispatch
+from diagnosis.errors import TransitionRefused
 from diagnosis.models import Job, ModelVersion
 from diagnosis.models.model_version import Stage
 from diagnosis.services import audit, jobs, lifecycle
-from diagnosis.states import JobStatus
+from diagnosis.states import TERMINAL_JOB, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +52,32 @@ def activate(*, actor: Actor, version: ModelVersion, reason: str = "") -> None:
         _set_stage(active(), Stage.RETIRED, actor, reason)
         _set_stage(version, Stage.ACTIVE, actor, reason)
         waiting = Job.objects.filter(status=JobStatus.QUEUED).exclude(model_version=version)
+        # Locked, so that no worker claims one between this look and its cancellation.
+        waiting = waiting.select_for_update(of=("self",))
         for job in waiting.select_related("image__study__site", "model_version"):
             jobs.cancel(job=job, actor=actor, reason="another model version was activated")
             jobs.queue(image=job.image, model_version=version, actor=actor, supersedes=job)
             lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+
+
+def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
+    """Queue a new job, for the active model, that supersedes an ended one.
+
+    The old row and its result stay as they are. Raises TransitionRefused for a job that has not
+    ended or is superseded already.
+    """
+    with transaction.atomic():
+        lifecycle.lock(study_id=job.image.study_id)  # a twin of this request waits here
+        job = Job.objects.select_related("image__study__site", "model_version").get(pk=job.pk)
+        if JobStatus(job.status) not in TERMINAL_JOB or hasattr(job, "superseded_by"):
+            raise TransitionRefused
+        version = active() or job.model_version
+        successor = jobs.queue(
+            image=job.image, model_version=version, actor=actor, supersedes=job, reason=reason
+        )
+        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        dispatch.ring_on_commit()
+        return successor
 
 
 def _set_stage(version: ModelVersion | None, stage: Stage, actor: Actor, reason: str) -> None:

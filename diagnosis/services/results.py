@@ -9,7 +9,8 @@ from django.db import transaction
 
 from diagnosis.errors import StaleAttempt
 from diagnosis.models import Job, Result
-from diagnosis.services import jobs
+from diagnosis.models.audit import Outcome
+from diagnosis.services import audit, jobs
 from diagnosis.states import JobCode, JobEvent
 
 if TYPE_CHECKING:
@@ -78,9 +79,22 @@ def _fenced(job_id: int, attempt: int, actor: Actor, write: Callable[[Job], None
         with transaction.atomic():
             write(jobs.owned(job_id=job_id, attempt=attempt))
     except StaleAttempt:
-        jobs.refuse_late_write(job_id=job_id, actor=actor)
+        _tell_late(job_id, actor)
         return False
     return True
+
+
+def _tell_late(job_id: int, actor: Actor) -> None:
+    """Audit that the fence turned a late worker away."""
+    job = Job.objects.select_related("image__study__site").get(pk=job_id)
+    audit.record(
+        actor=actor,
+        action="JOB_LATE_WRITE",
+        target=job,
+        study=job.image.study,
+        after={"status": job.status, "attempt": job.attempt},
+        outcome=Outcome.REFUSED,
+    )
 
 
 def _rows(prediction: Prediction) -> list[list[float]] | None:

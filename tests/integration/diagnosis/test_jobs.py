@@ -1,0 +1,391 @@
+"""The queue: who gets which job, who keeps it, and what ends it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from diagnosis.errors import StaleAttempt, TransitionRefused
+from diagnosis.models import AuditEvent, Job, Study
+from diagnosis.models.clock import db_now
+from diagnosis.permissions import Actor
+from diagnosis.services import jobs, model_versions
+from diagnosis.states import JobStatus
+from tests.integration.diagnosis.work import (
+    WORKER,
+    analyse,
+    at_once,
+    claim,
+    claim_one,
+    lose_lease,
+    score,
+    skip_waiting,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.django_db
+SWEEPER = Actor.system("sweeper")
+
+
+def row(job_id: int) -> Job:
+    return Job.objects.get(pk=job_id)
+
+
+def reap() -> int:
+    return jobs.reap_expired(actor=SWEEPER)
+
+
+def crash(times: int) -> Job:
+    """The only job in the queue is claimed and its worker dies, so many times."""
+    for _ in range(times):
+        skip_waiting()
+        lose_lease(claim_one())
+        assert reap() == 1
+    return Job.objects.get()
+
+
+class TestClaim:
+    def test_stat_first_then_age(self, submit: Callable[..., Study]) -> None:
+        order = ["ROUTINE", "STAT", "URGENT", "STAT", "ROUTINE"]
+        for priority in order:
+            submit(priority=priority)
+        claimed = [row(job.id).image.study for job in claim()]
+        assert [study.priority for study in claimed] == sorted(
+            order, key=["STAT", "URGENT", "ROUTINE"].index
+        )
+        for one, two in pairwise(claimed):
+            assert one.priority != two.priority or one.pk < two.pk
+
+    def test_up_to_a_batch(self, submit: Callable[..., Study]) -> None:
+        for _ in range(3):
+            submit()
+        assert [len(claim(2)), len(claim(2)), len(claim(2))] == [2, 1, 0]
+
+    def test_a_claim_is_a_lease_and_a_new_attempt(
+        self, submit: Callable[..., Study], settings: Any
+    ) -> None:
+        submit()
+        before = db_now()
+        held = claim_one()
+        job = row(held.id)
+        assert (job.status, job.attempt, job.worker) == ("RUNNING", 1, "worker-1")
+        assert job.lease_expires_at is not None
+        assert before + settings.LEASE <= job.lease_expires_at <= db_now() + settings.LEASE
+        event = AuditEvent.objects.get(action="JOB_CLAIM")
+        assert event.before == {"status": "QUEUED", "attempt": 0}
+        assert event.after["attempt"] == 1
+
+    def test_only_the_jobs_of_the_model_it_holds(self, submit: Callable[..., Study]) -> None:
+        submit()
+        assert jobs.claim(worker="w", model_digest="0" * 64, limit=5) == []
+
+    def test_not_before_its_time(self, submit: Callable[..., Study]) -> None:
+        submit()
+        held = claim_one()
+        hour = timedelta(hours=1)
+        assert jobs.postpone(job_id=held.id, attempt=held.attempt, actor=WORKER, delay=hour)
+        assert claim() == []
+        assert (row(held.id).errors, row(held.id).crashes) == (0, 0)
+        skip_waiting()
+        assert claim_one().attempt == 2
+
+    def test_a_job_that_crashed_is_taken_alone(self, submit: Callable[..., Study]) -> None:
+        for _ in range(3):
+            submit()
+        suspect = claim(1)[0]
+        lose_lease(suspect)
+        reap()
+        skip_waiting()
+        assert [job.id for job in claim()] == [suspect.id]
+        assert suspect.id not in {job.id for job in claim()}
+
+    def test_an_innocent_batch_leaves_the_suspect_out(self, submit: Callable[..., Study]) -> None:
+        submit()
+        suspect = claim_one()
+        lose_lease(suspect)
+        reap()
+        skip_waiting()
+        submit(priority="STAT")
+        submit(priority="STAT")
+        first, second = claim(), claim()
+        assert (len(first), suspect.id in {job.id for job in first}) == (2, False)
+        assert [job.id for job in second] == [suspect.id]
+
+
+class TestKeeping:
+    def test_a_heartbeat_extends_the_lease_of_what_is_still_mine(
+        self, submit: Callable[..., Study]
+    ) -> None:
+        submit()
+        submit()
+        mine, lost = claim()
+        for job in (mine, lost):
+            lose_lease(job)
+        pairs = [(mine.id, mine.attempt), (lost.id, lost.attempt + 1)]
+        assert jobs.heartbeat(owned=pairs) == [(mine.id, mine.attempt)]
+        lease = row(mine.id).lease_expires_at
+        assert lease is not None
+        assert lease > db_now()
+        assert reap() == 1
+        assert row(mine.id).status == "RUNNING"
+
+    def test_a_heartbeat_does_not_revive_what_ended(self, submit: Callable[..., Study]) -> None:
+        submit()
+        held = claim_one()
+        jobs.cancel(job=row(held.id), actor=SWEEPER)
+        assert jobs.heartbeat(owned=[(held.id, held.attempt)]) == []
+
+    def test_an_older_attempt_owns_nothing(self, submit: Callable[..., Study]) -> None:
+        submit()
+        old = claim_one()
+        lose_lease(old)
+        reap()
+        skip_waiting()
+        new = claim_one()
+        assert new.attempt == old.attempt + 1
+        with pytest.raises(StaleAttempt):
+            jobs.owned(job_id=old.id, attempt=old.attempt)
+        for give_back in (jobs.release, jobs.retry):
+            assert not give_back(job_id=old.id, attempt=old.attempt, actor=WORKER)
+        assert row(new.id).status == "RUNNING"
+
+    def test_a_release_costs_nothing(self, submit: Callable[..., Study]) -> None:
+        submit()
+        held = claim_one()
+        assert jobs.release(job_id=held.id, attempt=held.attempt, actor=WORKER)
+        job = row(held.id)
+        assert (job.status, job.crashes, job.errors, job.worker) == ("QUEUED", 0, 0, "")
+        assert claim_one().attempt == 2
+
+
+class TestReaper:
+    def test_a_live_lease_is_left_alone(self, submit: Callable[..., Study]) -> None:
+        submit()
+        held = claim_one()
+        assert reap() == 0
+        assert row(held.id).status == "RUNNING"
+
+    def test_an_expired_lease_goes_back_with_a_pause(self, submit: Callable[..., Study]) -> None:
+        submit()
+        job = crash(1)
+        assert (job.status, job.crashes, job.errors, job.worker) == ("QUEUED", 1, 0, "")
+        assert job.not_before > db_now()
+        event = AuditEvent.objects.get(action="JOB_LOSE_LEASE")
+        assert (event.actor_name, event.after["crashes"]) == ("sweeper", 1)
+
+    def test_two_reapers_count_one_crash(self, submit: Callable[..., Study]) -> None:
+        submit()
+        lose_lease(claim_one())
+        assert (reap(), reap()) == (1, 0)
+        assert Job.objects.get().crashes == 1
+
+    def test_poison_ends_after_its_budget_and_the_study_can_be_read(
+        self, submit: Callable[..., Study]
+    ) -> None:
+        study = submit()
+        assert crash(jobs.MAX_LONE_CRASHES).status == "QUEUED"
+        job = crash(1)
+        assert (job.status, job.code) == ("FAILED", "POISON")
+        assert job.finished_at is not None
+        study.refresh_from_db()
+        assert (study.state, study.ai_unavailable) == ("AWAITING_READ", True)
+
+
+class TestRetry:
+    def test_the_third_exception_ends_it(self, submit: Callable[..., Study]) -> None:
+        submit()
+        for errors in range(1, jobs.MAX_ERRORS + 1):
+            skip_waiting()
+            held = claim_one()
+            assert jobs.retry(job_id=held.id, attempt=held.attempt, actor=WORKER)
+            assert row(held.id).errors == errors
+        job = Job.objects.get()
+        assert (job.status, job.code, job.crashes) == ("FAILED", "ERROR", 0)
+
+    def test_the_pause_grows_up_to_a_cap(self) -> None:
+        pauses = [jobs.backoff(tries) for tries in range(1, 9)]
+        assert pauses == sorted(pauses)
+        assert pauses[0] == timedelta(seconds=2)
+        assert pauses[-1] == pauses[-2] == timedelta(minutes=5)
+
+
+class TestCancel:
+    @pytest.mark.parametrize("running", [False, True])
+    def test_an_active_job_ends(self, submit: Callable[..., Study], running: bool) -> None:  # noqa: FBT001
+        study = submit()
+        held = claim_one() if running else None
+        jobs.cancel(job=Job.objects.get(), actor=SWEEPER, reason="wrong film")
+        assert Job.objects.get().status == "CANCELED"
+        study.refresh_from_db()
+        assert (study.state, study.ai_unavailable) == ("AWAITING_READ", True)
+        if held:
+            assert not score(held)
+            assert Job.objects.get().status == "CANCELED"
+
+    def test_an_ended_job_stays(self, submit: Callable[..., Study]) -> None:
+        submit()
+        analyse()
+        with pytest.raises(TransitionRefused):
+            jobs.cancel(job=Job.objects.get(), actor=SWEEPER)
+        assert Job.objects.get().status == "SUCCEEDED"
+
+    def test_a_stale_look_is_refused(self, submit: Callable[..., Study]) -> None:
+        submit()
+        stale = Job.objects.get()
+        analyse()
+        with pytest.raises(TransitionRefused):
+            jobs.cancel(job=stale, actor=SWEEPER)
+        assert Job.objects.get().status == "SUCCEEDED"
+
+
+class TestResubmit:
+    def test_a_new_job_supersedes_and_the_old_stays(self, submit: Callable[..., Study]) -> None:
+        study = submit()
+        analyse(0.9)
+        old = Job.objects.get()
+        new = model_versions.resubmit(job=old, actor=SWEEPER, reason="again")
+        study.refresh_from_db()
+        assert (new.supersedes, study.state) == (old, "PROCESSING")
+        analyse(0.2)
+        study.refresh_from_db()
+        old.refresh_from_db()
+        assert (old.status, old.result.probability) == ("SUCCEEDED", 0.9)
+        assert study.state == "AWAITING_READ"
+        assert study.worklist_rank == 2 * 10_000_000 + 5_000_000 + 1 + 800_000
+
+    def test_the_reason_is_on_the_trail(self, submit: Callable[..., Study]) -> None:
+        submit()
+        analyse()
+        new = model_versions.resubmit(job=Job.objects.get(), actor=SWEEPER, reason="again")
+        event = AuditEvent.objects.get(action="JOB_QUEUED", object_id=str(new.pk))
+        assert event.reason == "again"
+
+    def test_an_active_or_superseded_job_is_not_resubmitted(
+        self, submit: Callable[..., Study]
+    ) -> None:
+        submit()
+        old = Job.objects.get()
+        with pytest.raises(TransitionRefused):
+            model_versions.resubmit(job=old, actor=SWEEPER)
+        jobs.cancel(job=old, actor=SWEEPER)
+        twin = row(old.pk)
+        model_versions.resubmit(job=old, actor=SWEEPER)
+        with pytest.raises(TransitionRefused):
+            model_versions.resubmit(job=twin, actor=SWEEPER)
+        assert Job.objects.count() == 2
+
+    def test_it_is_queued_for_the_model_that_is_active_now(
+        self, submit: Callable[..., Study]
+    ) -> None:
+        submit()
+        analyse()
+        digest = uuid.uuid4().hex * 2
+        second, _ = model_versions.register(
+            actor=SWEEPER, manifest={"name": "b", "version": 2}, digest=digest, folder="b"
+        )
+        model_versions.activate(actor=SWEEPER, version=second)
+        assert model_versions.resubmit(job=Job.objects.get(), actor=SWEEPER).model_version == second
+
+    def test_after_a_signature_a_new_result_changes_nothing(
+        self, submit: Callable[..., Study], radiologist: Any
+    ) -> None:
+        from diagnosis.services import readings
+
+        study = submit()
+        analyse(0.9)
+        report = readings.Report("NO_PNEUMONIA", "Clear.")
+        readings.sign(user=radiologist, actor=WORKER, study=study, report=report)
+        model_versions.resubmit(job=Job.objects.get(), actor=SWEEPER)
+        analyse(0.1)
+        study.refresh_from_db()
+        assert study.state == "REPORTED"
+
+
+class TestActivation:
+    def test_what_waits_is_queued_for_the_new_model(
+        self, submit: Callable[..., Study], model_version: Any
+    ) -> None:
+        waiting, running = submit(priority="ROUTINE"), submit(priority="STAT")
+        held = claim_one()
+        second, _ = model_versions.register(
+            actor=SWEEPER, manifest={"name": "b", "version": 2}, digest="b" * 64, folder="b"
+        )
+        model_versions.activate(actor=SWEEPER, version=second)
+        model_version.refresh_from_db()
+        assert (model_version.stage, model_versions.active()) == ("RETIRED", second)
+        queued = Job.objects.get(status="QUEUED")
+        assert (queued.image.study, queued.model_version) == (waiting, second)
+        assert row(held.id).image.study == running
+        assert score(held)
+        waiting.refresh_from_db()
+        assert (waiting.state, waiting.ai_unavailable) == ("PROCESSING", False)
+
+    def test_activating_twice_changes_nothing(self, model_version: Any) -> None:
+        before = AuditEvent.objects.count()
+        model_versions.activate(actor=SWEEPER, version=model_version)
+        assert AuditEvent.objects.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTogether:
+    def test_claims_at_once_give_distinct_jobs(self, submit: Callable[..., Study]) -> None:
+        for _ in range(12):
+            submit()
+
+        def drain(name: str) -> list[int]:
+            mine: list[int] = []
+            while batch := claim(2, name):
+                mine.extend(job.id for job in batch)
+            return mine
+
+        answers = at_once([lambda n=n: drain(f"w{n}") for n in range(4)])
+        taken = [job_id for answer in answers for job_id in answer]
+        assert sorted(taken) == sorted(Job.objects.values_list("pk", flat=True))
+        assert set(Job.objects.values_list("attempt", flat=True)) == {1}
+
+    def test_of_two_writers_at_once_one_wins(self, submit: Callable[..., Study]) -> None:
+        submit()
+        held = claim_one()
+        answers = at_once([lambda: score(held, 0.1), lambda: score(held, 0.9)])
+        assert sorted(answers) == [False, True]
+        assert Job.objects.get().status == JobStatus.SUCCEEDED
+        assert AuditEvent.objects.filter(action="JOB_SUCCEED").count() == 1
+
+    def test_reapers_at_once_count_one_crash(self, submit: Callable[..., Study]) -> None:
+        submit()
+        lose_lease(claim_one())
+        assert sorted(at_once([reap, reap, reap])) == [0, 0, 1]
+        assert Job.objects.get().crashes == 1
+
+    def test_a_model_is_activated_while_workers_claim(self, submit: Callable[..., Study]) -> None:
+        for _ in range(8):
+            submit()
+        second, _ = model_versions.register(
+            actor=SWEEPER, manifest={"name": "b", "version": 2}, digest="b" * 64, folder="b"
+        )
+        answers = at_once(
+            [
+                lambda: claim(2),
+                lambda: model_versions.activate(actor=SWEEPER, version=second),
+                lambda: claim(2),
+            ]
+        )
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        assert set(Job.objects.filter(status="QUEUED").values_list("model_version", flat=True)) == {
+            second.pk
+        }
+
+    def test_resubmissions_at_once_make_one_job(self, submit: Callable[..., Study]) -> None:
+        submit()
+        analyse()
+        old = Job.objects.get().pk
+        again = at_once([lambda: model_versions.resubmit(job=row(old), actor=SWEEPER)] * 3)
+        assert sum(isinstance(answer, Job) for answer in again) == 1
+        assert sum(isinstance(answer, TransitionRefused) for answer in again) == 2
+        assert Job.objects.count() == 2
