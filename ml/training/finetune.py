@@ -123,7 +123,7 @@ def _save(net: keras.Model, path: Path, epochs_done: int) -> None:
         for i, v in enumerate(net.optimizer.variables)
     }
     partial = path.with_suffix(".part.npz")
-    np.savez(partial, epochs_done=epochs_done, **values)  # type: ignore[arg-type]
+    np.savez(partial, epochs_done=epochs_done, **values)
     partial.rename(path)
 
 

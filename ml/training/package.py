@@ -54,7 +54,8 @@ class Corpus:
         return np.flatnonzero(self.parts == part)
 
     def truth(self, part: str) -> BoolArray:
-        return self.labels[self.parts == part]
+        truth: BoolArray = self.labels[self.parts == part]
+        return truth
 
     def view(self, part: str, view: str) -> Epoch:
         """The films of a part as they are ("clean") or changed, the same each time."""
