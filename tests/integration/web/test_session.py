@@ -1,0 +1,81 @@
+"""Log-in, log-out, home, and the sign of life."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.urls import reverse
+
+PASSWORD = "a-long-test-password"  # noqa: S105
+
+pytestmark = pytest.mark.django_db
+
+
+def test_log_in_leads_each_role_to_its_first_page(
+    client: Any, radiologist: Any, auditor: Any
+) -> None:
+    for user, first in ((radiologist, "worklist"), (auditor, "audit")):
+        form = {"username": user.username, "password": PASSWORD}
+        answer = client.post(reverse("login"), form, follow=True)
+        assert answer.status_code == 200
+        assert answer.redirect_chain[-1][0] == reverse(first)
+        client.post(reverse("logout"))
+
+
+def test_wrong_password_is_told_without_saying_which_part_was_wrong(
+    client: Any, radiologist: Any
+) -> None:
+    wrong = client.post(reverse("login"), {"username": radiologist.username, "password": "no"})
+    nobody = client.post(reverse("login"), {"username": "nobody", "password": "no"})
+    for answer in (wrong, nobody):
+        assert answer.status_code == 200
+        assert "User name or password is wrong" in answer.content.decode()
+
+
+def test_log_out_ends_the_session_and_needs_a_post(as_user: Any, radiologist: Any) -> None:
+    browser = as_user(radiologist)
+    assert browser.get(reverse("logout")).status_code == 405
+    assert browser.post(reverse("logout")).status_code == 302
+    assert browser.get(reverse("worklist")).status_code == 302
+
+
+@pytest.mark.parametrize("route", ["home", "worklist", "submit", "audit"])
+def test_anonymous_visitors_are_sent_to_the_log_in(client: Any, route: str) -> None:
+    answer = client.get(reverse(route))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(reverse("login"))
+
+
+def test_healthz_needs_no_log_in(client: Any) -> None:
+    answer = client.get(reverse("healthz"))
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_healthz_reports_a_lost_database(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("diagnosis.web.session.db_now", lost)
+    answer = client.get(reverse("healthz"))
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+
+
+def test_unknown_addresses_get_the_products_own_page(client: Any, settings: Any) -> None:
+    settings.DEBUG = False
+    answer = client.get("/no/such/page/")
+    assert answer.status_code == 404
+    assert "There is no such page." in answer.content.decode()
+
+
+def test_the_error_page_for_a_crash_needs_no_request() -> None:
+    from django.template.loader import render_to_string
+
+    assert "Nothing that was accepted is lost" in render_to_string("500.html")
+
+
+def test_every_page_forbids_inline_code(client: Any) -> None:
+    policy = client.get(reverse("login"))["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe-inline" not in policy
