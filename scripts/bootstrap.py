@@ -60,8 +60,15 @@ def candidates(path: str, pyenv_versions: Path) -> list[str]:
     """Interpreters in the order they are preferred: this one, those on PATH, pyenv's."""
     names = [f"python{version}" for version in SUPPORTED]
     found = [sys.executable] + [shutil.which(name, path=path) for name in names]
-    pyenv = sorted(pyenv_versions.glob("3.*/bin/python"), key=str, reverse=True)
-    return [str(python) for python in [*found, *pyenv] if python]
+    return [str(python) for python in [*found, *pyenv_pythons(pyenv_versions)] if python]
+
+
+def pyenv_pythons(versions: Path) -> list[str]:
+    """pyenv's interpreters, newest first; none where the folder is another user's."""
+    try:
+        return sorted(map(str, versions.glob("3.*/bin/python")), reverse=True)
+    except OSError:
+        return []
 
 
 def choose_python(pythons: list[str]) -> str:

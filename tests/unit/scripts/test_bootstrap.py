@@ -82,6 +82,16 @@ def test_a_python_that_cannot_start_is_passed_over(bootstrap: ModuleType, tmp_pa
     assert bootstrap.choose_python([str(tmp_path / "gone"), fitting]) == fitting
 
 
+def test_a_pyenv_of_another_user_is_left_alone(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, pattern: str) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "glob", refused)
+    assert bootstrap.candidates("", tmp_path) == [sys.executable]
+
+
 def test_looks_at_this_python_then_path_then_pyenv(bootstrap: ModuleType, tmp_path: Path) -> None:
     on_path = fake_python(tmp_path / "bin", "3.12")
     versions = tmp_path / "versions"
