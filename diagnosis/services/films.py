@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -55,7 +56,8 @@ def put(*, data: bytes) -> StoredFilm:
         part.rename(path)
         _sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StorageUnavailable from error
     return StoredFilm(key, digest_of(data), len(data))
 

@@ -71,6 +71,16 @@ class CheckedFilm:
 limits = films.limits
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What the checks found of a submission."""
+
+    digest: str
+    good: Sequence[CheckedFilm]
+    report: Sequence[FilmReport]
+    confirmed: bool  # somebody answered for a film that names another patient
+
+
 def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, bool]:
     """Accept a study; returns it and whether it is new (False: the key was seen before).
 
@@ -88,25 +98,37 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
     confirmed = identity.check(
         submission=submission, headers=[(film.position, film.header) for film in good]
     )
-    stored = [films.put(data=film.data) for film in good]
     try:
-        with transaction.atomic():
-            study = _create(user, actor, submission, digest)
-            _add_films(study, good, stored, report, actor)
-            if confirmed:
-                audit.record(
-                    actor=actor, action="PATIENT_MISMATCH_CONFIRMED", target=study, study=study
-                )
+        return _store(user, actor, submission, _Checked(digest, good, report, confirmed)), True
     except IntegrityError:
-        # Rolled back for certain; after any other fault the commit may stand, so the films stay
-        # and the sweeper decides.
-        for film in stored:
-            films.delete(key=film.key)
         # The same key, committed by a twin of this request between our look and our write.
         if earlier := _earlier(user, submission, digest):
             return earlier, False
         raise
-    return study, True
+
+
+def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) -> Study:
+    """Files first, then rows: a row never stands without its file."""
+    stored: list[StoredFilm] = []
+    before_commit = True
+    try:
+        for film in checked.good:
+            stored.append(films.put(data=film.data))  # noqa: PERF401 (those before a fault count)
+        with transaction.atomic():
+            study = _create(user, actor, submission, checked.digest)
+            _add_films(study, checked.good, stored, checked.report, actor)
+            if checked.confirmed:
+                audit.record(
+                    actor=actor, action="PATIENT_MISMATCH_CONFIRMED", target=study, study=study
+                )
+            before_commit = False
+    except BaseException as error:
+        # A commit that breaks may stand all the same: then the films stay, the sweeper decides.
+        if before_commit or isinstance(error, IntegrityError):
+            for blob in stored:
+                films.delete(key=blob.key)
+        raise
+    return study
 
 
 def _guard(user: User, submission: Submission) -> None:
