@@ -73,7 +73,7 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h {minutes:02d} min"
+        return f"{hours} h {minutes:02d} min" if hours < 10 else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
 

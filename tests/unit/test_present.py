@@ -46,6 +46,7 @@ def test_age_is_told_in_full_years_or_months(born: date, on: date, text: str) ->
         (3599, "59 min"),
         (3600, "1 h 00 min"),
         (-5400, "1 h 30 min"),
+        (86340, "23 h"),
         (90000, "1 d 1 h"),
     ],
 )
