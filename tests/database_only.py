@@ -1,7 +1,7 @@
 """A pytest plugin (`-p tests.database_only`) that keeps the tests a second database can fail.
 
-Those are the tests with database access and the fault tests; pure code, pixels and pages of the
-demo run once, on the default database.
+Those are the tests with database access. Pure code and pixels run once; so does the demo, which
+brings its own SQLite and broker whatever the environment says.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ def needs_database(item: pytest.Item) -> bool:
     case = getattr(item, "cls", None)
     return (
         item.get_closest_marker("django_db") is not None
-        or item.get_closest_marker("faults") is not None
         or bool(FIXTURES & set(getattr(item, "fixturenames", ())))
         or (case is not None and issubclass(case, TransactionTestCase))
     )
