@@ -36,7 +36,11 @@ def test_keeps_what_touches_a_database(test: Any, *, kept: bool) -> None:
 
 def test_says_what_it_leaves_out() -> None:
     told: list[Any] = []
-    hook = SimpleNamespace(pytest_deselected=lambda items: told.extend(items))
+
+    def pytest_deselected(items: list[Any]) -> None:
+        told.extend(items)
+
+    hook = SimpleNamespace(pytest_deselected=pytest_deselected)
     with_database, without = item(marker="django_db"), item()
     items: list[Any] = [with_database, without]
     pytest_collection_modifyitems(SimpleNamespace(hook=hook), items)  # type: ignore[arg-type]
