@@ -17,15 +17,28 @@ FROZEN = {
     "diagnosis_result": "1=1",
     "diagnosis_reading": "OLD.signed_at IS NOT NULL",
 }
+# Table -> how a new row collides with a frozen one, beside its id: by its unique columns.
+_COLLIDES = {
+    "diagnosis_auditevent": "0",
+    "diagnosis_result": "job_id = NEW.job_id",
+    "diagnosis_reading": "signed_at IS NOT NULL AND (supersedes_id = NEW.supersedes_id OR "
+    "study_id = NEW.study_id AND kind = NEW.kind AND kind <> 'ADDENDUM' "
+    "AND NEW.signed_at IS NOT NULL)",
+}
 
 
 def _sqlite(table: str, condition: str) -> list[str]:
     refuse = f"SELECT RAISE(ABORT, '{table} is append-only')"
-    existing = f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"  # noqa: S608 (our own names)
+    collides = f"SELECT 1 FROM {table} WHERE (id = NEW.id OR {_COLLIDES[table]})"  # noqa: S608 (our own names)
+    existing = f"EXISTS ({collides})"
+    other = f"EXISTS ({collides} AND id <> OLD.id)"
     return [
-        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {condition} BEGIN {refuse}; END",
+        (
+            f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
+            f"WHEN {condition} OR {other} BEGIN {refuse}; END"
+        ),
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} WHEN {condition} BEGIN {refuse}; END",
-        # REPLACE INTO would overwrite a row without firing the two above.
+        # OR REPLACE would delete the row in its way without firing a delete trigger.
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {existing} BEGIN {refuse}; END",
     ]
 

@@ -1,0 +1,191 @@
+"""Each constraint of the database, by its name, refuses what it is there to refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CheckConstraint
+
+from diagnosis.models import (
+    AuditEvent,
+    Image,
+    Job,
+    Membership,
+    ModelVersion,
+    Reading,
+    Result,
+    Study,
+)
+from diagnosis.models.clock import db_now
+from tests.integration.diagnosis.work import analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Rows:
+    """One of each, to copy and to spoil."""
+
+    study: Study
+    image: Image
+    job: Job  # queued
+    result: Result  # of another job
+    draft: Reading
+    reader: Any
+
+
+@pytest.fixture
+def rows(submit: Callable[..., Study], radiologist: Any) -> Rows:
+    submit()
+    analyse()
+    study = submit()
+    image = study.images.get()
+    draft = Reading.objects.create(
+        study=study, reader=radiologist, opinion="PNEUMONIA", impression="x"
+    )
+    return Rows(study, image, image.jobs.get(), Result.objects.get(), draft, radiologist)
+
+
+def copy(row: Any, **changes: Any) -> None:
+    """Insert the row once more, but for `changes`."""
+    values = {
+        f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields if not f.primary_key
+    }
+    type(row).objects.create(**{**values, **changes})
+
+
+def spoil(row: Any, **changes: Any) -> None:
+    type(row).objects.filter(pk=row.pk).update(**changes)
+
+
+def new_uid() -> Any:
+    import uuid
+
+    return uuid.uuid4()
+
+
+def signed(rows: Rows, **changes: Any) -> Reading:
+    values = {"opinion": "PNEUMONIA", "impression": "x", "signed_at": db_now(), **changes}
+    return Reading.objects.create(study=rows.study, reader=rows.reader, **values)
+
+
+def _two_signed(r: Rows) -> None:
+    signed(r)
+    signed(r)
+
+
+def _same_key(r: Rows) -> None:
+    spoil(r.study, idempotency_key="k")
+    r.study.refresh_from_db()
+    copy(r.study, uid=new_uid())
+
+
+def _two_active(r: Rows) -> None:
+    version = ModelVersion.objects.get()
+    copy(version, digest="c" * 64)
+
+
+def _film(r: Rows, **changes: Any) -> None:
+    fresh = {"uid": new_uid(), "storage_key": "other", "sha256": "o" * 64, "position": 9}
+    copy(r.image, **{**fresh, **changes})
+
+
+def _another_job(r: Rows, **changes: Any) -> None:
+    copy(r.job, **changes)
+
+
+def _result(r: Rows, **changes: Any) -> None:
+    copy(r.result, **{"job_id": r.job.pk, **changes})
+
+
+def _event(r: Rows, **changes: Any) -> None:
+    copy(AuditEvent.objects.first(), **changes)
+
+
+BREAKERS: dict[str, Callable[[Rows], None]] = {
+    "membership_once": lambda r: copy(Membership.objects.first()),
+    "patient_mrn_once_per_site": lambda r: copy(r.study.patient),
+    "patient_mrn_not_empty": lambda r: spoil(r.study.patient, mrn=""),
+    "patient_sex_known": lambda r: spoil(r.study.patient, sex="X"),
+    "study_idempotency_key_once_per_user": _same_key,
+    "study_one_or_two_reads": lambda r: spoil(r.study, reads_required=3),
+    "study_state_known": lambda r: spoil(r.study, state="DONE"),
+    "study_priority_known": lambda r: spoil(r.study, priority="NOW"),
+    "image_once_per_study": lambda r: _film(r, sha256=r.image.sha256),
+    "image_position_once": lambda r: _film(r, position=r.image.position),
+    "image_has_size": lambda r: _film(r, width=0),
+    "job_one_original": lambda r: _another_job(r, status="CANCELED", finished_at=db_now()),
+    "job_one_active": lambda r: _another_job(r, supersedes_id=r.result.job_id),
+    "job_finished_when_terminal": lambda r: spoil(r.job, status="SUCCEEDED"),
+    "job_leased_while_running": lambda r: spoil(r.job, status="RUNNING"),
+    "job_failure_has_code": lambda r: spoil(r.job, status="FAILED", finished_at=db_now()),
+    "job_status_known": lambda r: spoil(r.job, status="LOST"),
+    "model_version_one_active": _two_active,
+    "model_version_stage_known": lambda r: spoil(ModelVersion.objects.get(), stage="BEST"),
+    "reading_one_signed_per_kind": _two_signed,
+    "reading_one_draft_per_reader": lambda r: copy(r.draft),
+    "reading_signed_has_impression": lambda r: signed(r, impression=""),
+    "reading_addendum_supersedes": lambda r: signed(r, kind="ADDENDUM"),
+    "reading_kind_known": lambda r: spoil(r.draft, kind="THIRD"),
+    "reading_opinion_known": lambda r: spoil(r.draft, opinion="MAYBE"),
+    "result_probability_between_0_and_1": lambda r: _result(r, probability=1.5),
+    "result_threshold_between_0_and_1": lambda r: _result(r, threshold=-0.1),
+    "audit_outcome_known": lambda r: _event(r, outcome="PERHAPS"),
+}
+# An unknown status is neither active nor terminal, which is found first.
+SHADOWED = {"job_status_known": "job_finished_when_terminal"}
+CHECKS = {
+    constraint.name
+    for model in apps.get_app_config("diagnosis").get_models()
+    for constraint in model._meta.constraints
+    if isinstance(constraint, CheckConstraint)
+}
+
+
+def test_every_constraint_has_a_test_that_breaks_it() -> None:
+    named = {
+        constraint.name
+        for model in apps.get_app_config("diagnosis").get_models()
+        for constraint in model._meta.constraints
+    }
+    assert named == set(BREAKERS)
+
+
+@pytest.mark.parametrize("name", sorted(BREAKERS))
+def test_a_constraint_refuses(rows: Rows, name: str) -> None:
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        BREAKERS[name](rows)
+    # SQLite names the columns of a unique index, and its own trigger guards signed readings.
+    if connection.vendor == "postgresql" or name in CHECKS:
+        assert SHADOWED.get(name, name) in str(refusal.value)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None])
+def test_no_result_without_a_number(rows: Rows, number: float | None) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        _result(rows, probability=number)
+
+
+def test_one_result_per_job_and_one_successor(rows: Rows) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy(rows.result)
+    ended = {"status": "CANCELED", "finished_at": db_now(), "supersedes_id": rows.result.job_id}
+    copy(rows.job, **ended)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy(rows.job, **ended)
+
+
+@pytest.mark.parametrize("row", ["study", "image", "job"])
+def test_what_carries_facts_cannot_be_deleted(rows: Rows, row: str) -> None:
+    from django.db.models import ProtectedError
+
+    facts = {"study": rows.study, "image": rows.image, "job": rows.result.job}
+    with pytest.raises(ProtectedError):
+        facts[row].delete()
