@@ -104,7 +104,6 @@ class TestAccounts:
     def test_a_weak_password_is_told(self, admin: Client) -> None:
         form = user_form(password1="short", password2="short")
         answer = admin.post(page("auth_user_add"), form)
-        assert answer.status_code == 200
         assert "too short" in answer.content.decode()
         assert not User.objects.filter(username="newcomer").exists()
 
@@ -214,8 +213,7 @@ class TestCases:
         study = submit(name="Secret Person")
         foreign = of(make_user("Administrator", other_site))
         listed = foreign.get(page("diagnosis_patient_changelist")).content.decode()
-        assert "Secret Person" not in listed
-        assert "North Hospital" not in listed
+        assert not any(word in listed for word in ("Secret Person", "North Hospital"))
         seen = foreign.get(page("diagnosis_patient_change", study.patient_id))
         unknown = foreign.get(page("diagnosis_patient_change", 999_999))
         assert (seen.status_code, seen["Location"]) == (302, unknown["Location"])

@@ -15,6 +15,7 @@ from diagnosis.permissions import Actor
 from diagnosis.services import jobs, results
 from ml.contracts import Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
+from tests import films
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 WORKER = Actor.system("worker-1")
 INFO = FakeClassifier().info
+
+
+def film(seed: int = 1) -> bytes:
+    return films.as_png8(films.chest(seed, size=(300, 260)))
+
+
+def dicom(**tags: Any) -> bytes:
+    return films.as_dicom(films.chest(2, size=(300, 260)), **tags)
 
 
 def claim(limit: int = 50, worker: str = "worker-1") -> list[ClaimedJob]:

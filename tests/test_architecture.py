@@ -1,0 +1,157 @@
+"""House rules that a linter does not know. Each message names the fix."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import ForeignKey
+
+from diagnosis.admin import site as admin_site
+from diagnosis.admin.accounts import PneumoUserAdmin, SiteAdmin
+from diagnosis.admin.door import GuardedAdmin
+from diagnosis.states import JOB_TRANSITIONS, STUDY_TRANSITIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("pneumo_site", "diagnosis", "worker", "ml")
+MOST_LINES_OF_A_MODULE = 300
+MOST_LINES_OF_A_FUNCTION = 40
+# Field -> the only module that may write it.
+ONE_WRITER = {
+    "status": "diagnosis/services/jobs.py",
+    "state": "diagnosis/services/lifecycle.py",
+    "worklist_rank": "diagnosis/services/lifecycle.py",
+    "stage": "diagnosis/services/model_versions.py",
+}
+# A new study starts in its first state.
+FIRST_STATE = "diagnosis/services/intake.py"
+_WRITING = {"update", "create", "bulk_create", "get_or_create", "update_or_create"}
+WRITABLE_PAGES = {PneumoUserAdmin, SiteAdmin}
+
+
+def modules(*packages: str) -> list[Path]:
+    found = [
+        path
+        for package in packages
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+    assert found
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_module_is_too_long() -> None:
+    long = {
+        name_of(path): count
+        for path in modules(*PACKAGES, "scripts", "tests")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES_OF_A_MODULE
+    }
+    assert long == {}, f"split each below {MOST_LINES_OF_A_MODULE} lines"
+
+
+def test_no_function_is_too_long() -> None:
+    long = [
+        f"{name_of(path)}: {node.name}"
+        for path in modules(*PACKAGES, "scripts")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+    ]
+    assert long == [], f"split each below {MOST_LINES_OF_A_FUNCTION} lines"
+
+
+def test_every_relation_is_named_from_both_sides() -> None:
+    unnamed = [
+        str(field)
+        for model in apps.get_app_config("diagnosis").get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, ForeignKey) and not field._related_name
+    ]
+    assert unnamed == [], "give the foreign key a related_name"
+
+
+def writes(module: ast.Module) -> Iterator[tuple[str, int]]:
+    """(field, line) of each `x.field = ...`, `.update(field=...)` and `.create(field=...)`."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Attribute):
+                    yield target.attr, node.lineno
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in _WRITING:
+            yield from ((word.arg or "", node.lineno) for word in node.keywords)
+
+
+def test_each_state_has_one_writer() -> None:
+    others = [
+        f"{name_of(path)}:{line} writes {field}: go through {ONE_WRITER[field]}"
+        for path in modules("diagnosis", "worker", "pneumo_site")
+        for field, line in writes(tree(path))
+        if field in ONE_WRITER and name_of(path) not in {ONE_WRITER[field], FIRST_STATE}
+    ]
+    assert others == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["job.status = 1", "study.state: str = 1", "q.update(status=1)", "T.objects.create(state=1)"],
+)
+def test_the_search_for_writers_finds_them(source: str) -> None:
+    assert [field for field, _ in writes(ast.parse(source)) if field in ONE_WRITER]
+
+
+def test_the_admin_is_read_only_but_for_what_services_write() -> None:
+    for model, page in admin_site._registry.items():
+        assert isinstance(page, GuardedAdmin), f"{model}: derive its page from GuardedAdmin"
+        overridden = [
+            name
+            for name in ("has_add_permission", "has_change_permission", "has_delete_permission")
+            if getattr(type(page), name) is not getattr(GuardedAdmin, name)
+        ]
+        if type(page) in WRITABLE_PAGES:
+            assert type(page).save_model is not ModelAdmin.save_model, "save through a service"
+            assert "has_delete_permission" not in overridden
+        else:
+            assert overridden == [], f"{model}: its page must stay read-only"
+
+
+def test_the_database_refuses_unknown_words() -> None:
+    """Each field with choices has a check constraint on them."""
+    free = []
+    for model in apps.get_app_config("diagnosis").get_models():
+        checked = " ".join(str(constraint) for constraint in model._meta.constraints)
+        free += [
+            f"{model.__name__}.{field.name}"
+            for field in model._meta.concrete_fields
+            if field.choices and f"{field.name}__in" not in checked
+        ]
+    assert free == [], "add models.choices.one_of to its constraints"
+
+
+def documented(first_states: set[str]) -> set[tuple[str, str, str]]:
+    """The rows `| state | event | state |` of ARCHITECTURE.md that begin with one of the states."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_]+) \| ([A-Z_]+) \|", text, re.MULTILINE)
+    return {row for row in rows if row[0] in first_states}
+
+
+@pytest.mark.parametrize("table", [JOB_TRANSITIONS, STUDY_TRANSITIONS], ids=["jobs", "studies"])
+def test_the_action_table_is_the_transition_table(table: dict[tuple[str, str], str]) -> None:
+    rows = {(str(before), str(event), str(after)) for (before, event), after in table.items()}
+    assert documented({before for before, _, _ in rows}) == rows, "bring ARCHITECTURE.md in line"
