@@ -156,7 +156,7 @@ class Trainer:
                 "backbone": "MobileNetV2 1.0/224, ImageNet, Apache-2.0",
                 "backbone_sha256": bundle.file_digest(plan.weights),
                 "recipe": "logistic head on frozen features"
-                + (", then the whole network refined" if plan.epochs else ""),
+                + (", then the whole network refined" if plan.schedule.epochs else ""),
                 "kept": kept,
                 "candidates": self.candidates,
                 "head_strength": strength,
