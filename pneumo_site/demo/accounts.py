@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework.authtoken.models import Token
 
-from diagnosis.models import Membership, Site
-from diagnosis.permissions import Role
+from diagnosis.models import Site
+from diagnosis.permissions import Actor, Role
+from diagnosis.services import accounts
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
+ACTOR = Actor.system("demo")
 SITE_CODE = "demo"
 SITE_NAME = "Demo Hospital"
 
@@ -33,27 +30,30 @@ class Account:
 def ensure(*, reset: bool) -> list[Account]:
     """Make what is missing; with `reset`, give everybody a new password. Safe to repeat."""
     with transaction.atomic():
-        site, _ = Site.objects.get_or_create(code=SITE_CODE, defaults={"name": SITE_NAME})
+        site = Site.objects.filter(code=SITE_CODE).first() or accounts.create_site(
+            by=None, actor=ACTOR, code=SITE_CODE, name=SITE_NAME
+        )
         return [_ensure_one(role, site, reset=reset) for role in Role]
 
 
 def _ensure_one(role: Role, site: Site, *, reset: bool) -> Account:
-    user, created = get_user_model().objects.get_or_create(username=role.value.lower())
-    password = secrets.token_urlsafe(12) if created or reset else None
-    if password:
-        user.set_password(password)
-        # The admin pages let in staff only; what they may do there follows from the role.
-        user.is_staff = role is Role.ADMINISTRATOR
-        user.is_superuser = role is Role.ADMINISTRATOR
-        user.save()
-    user.groups.add(Group.objects.get(name=role.value))
-    Membership.objects.get_or_create(user=user, site=site)
-    return Account(user.username, role, password)
+    """Nobody is a superuser here: each sees what the role and the site give, and no more."""
+    username = role.value.lower()
+    user = User.objects.filter(username=username).first()
+    if user is not None and not reset:
+        return Account(username, role, None)
+    password = secrets.token_urlsafe(12)
+    if user is not None:
+        accounts.set_password(by=None, actor=ACTOR, target=user, password=password)
+    else:
+        account = accounts.Account(username, roles=[role], sites=[site])
+        accounts.create_user(by=None, actor=ACTOR, account=account, password=password)
+    return Account(username, role, password)
 
 
 def submitter_token() -> str:
     """A token of the submitter for this run; the one of an earlier run stops to work."""
-    user: User = get_user_model().objects.get(username=Role.SUBMITTER.value.lower())
+    user = User.objects.get(username=Role.SUBMITTER.value.lower())
     with transaction.atomic():
         Token.objects.filter(user=user).delete()
         return str(Token.objects.create(user=user).key)
