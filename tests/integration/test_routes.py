@@ -271,6 +271,25 @@ def test_a_route_without_a_rule_is_refused(
         assert browser.ask("GET", address).status_code == 403
 
 
+READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"}
+OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
+OF_CASES |= {"api-study", "api-study-readings", "api-film", "api-heat-map"}
+# What the product's description says that a role may never do, said once more.
+NEVER = {
+    Role.SUBMITTER: READING | {"audit"},
+    Role.RADIOLOGIST: {"audit"},
+    Role.ADMINISTRATOR: READING | {"submit"},
+    Role.AUDITOR: READING | OF_CASES | {"submit"},
+}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_what_a_role_may_never_open(role: Role) -> None:
+    opened = {name for name, roles in ROUTES.items() if roles is None or role in roles}
+    assert opened & NEVER[role] == set()
+    assert {name for name, roles in ROUTES.items() if roles is None} == {"login", "healthz"}
+
+
 def test_the_walk_sees_the_admin_and_the_api() -> None:
     names = {route.name for route in ALL}
     assert {"admin:diagnosis_study_change", "admin:auth_user_add", "api-study", "healthz"} <= names
