@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,14 +51,33 @@ class Plan:
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=0))
     command: str = ""
 
+    def key(self) -> str:
+        """Names the folder of kept passes: a plan that would give other values finds none.
+
+        The seed decides the split, so passes of another seed would carry test films into training.
+        """
+        inputs = [_digest(path) for path in (self.data, self.weights)]
+        decides = [inputs, self.size, self.seed, self.passes, asdict(self.schedule)]
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:12]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of every name and content below a folder."""
+    if path.is_file():
+        return bundle.file_digest(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    listed = [(file.relative_to(path).as_posix(), bundle.file_digest(file)) for file in files]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
 
 class Trainer:
-    """One training from films to bundle; the costly passes are kept in `plan.work`."""
+    """One training from films to bundle; the costly passes are kept below `plan.work`."""
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
         self.plan = plan
         self.progress = progress
-        plan.work.mkdir(parents=True, exist_ok=True)
+        self.work = plan.work / plan.key()
+        self.work.mkdir(parents=True, exist_ok=True)
         films = open_films(plan.data)
         pixels = load_pixels(films, plan.size, progress)
         links = splits.near_duplicates(pixels)
@@ -93,7 +114,7 @@ class Trainer:
         checks = [
             (features(net, self.corpus.view(splits.VALIDATION, view), cache, self.progress), truth)
             for view in VIEWS
-            for cache in [self.plan.work / f"validation-{view}.npy"]
+            for cache in [self.work / f"validation-{view}.npy"]
             for truth in [self.corpus.truth(splits.VALIDATION)]
         ]
         labels = np.tile(self.corpus.truth(splits.TRAIN), len(train))
@@ -107,14 +128,14 @@ class Trainer:
         corpus = self.corpus
         where = corpus.where(splits.TRAIN)
         epoch = Epoch(corpus.pixels, where, BATCH, jitter, corpus.seed, number)
-        return features(net, epoch, self.plan.work / f"train-{number}.npy", self.progress)
+        return features(net, epoch, self.work / f"train-{number}.npy", self.progress)
 
     def _refine(self) -> str:
         """Fine-tune; go back to the head alone where validation does not prefer the outcome."""
         before, stored = self._judge("head"), self.model.get_weights()
         corpus = self.corpus
         films = Films(corpus.pixels, corpus.labels, corpus.where(splits.TRAIN), STRONG)
-        checkpoint = self.plan.work / "finetune.npz"
+        checkpoint = self.work / "finetune.npz"
         finetune(self.model, films, self.plan.schedule, checkpoint, self.progress)
         if self._judge("fine-tuned") >= before:
             return "fine-tuned"

@@ -128,6 +128,24 @@ def test_no_patient_stands_in_two_parts(room: Path, manifest: Manifest) -> None:
     assert {part for found in parts.values() for part in found} == {"train", "validation", "test"}
 
 
+def test_kept_passes_serve_only_the_plan_that_made_them(room: Path) -> None:
+    """Another seed is another split: its kept features would mix test films into training."""
+    from ml.training.finetune import Schedule
+    from ml.training.transfer import Plan
+
+    folders = (room / "data", room / "backbone.weights.h5", room / "golden", room, room)
+    first = Plan(*folders, seed=1)
+    others = [
+        Plan(*folders, seed=2),
+        Plan(*folders, size=96),
+        Plan(*folders, passes=3),
+        Plan(*folders, schedule=Schedule(epochs=9)),
+        Plan(room / "golden", *folders[1:], seed=1),
+    ]
+    assert first.key() == Plan(*folders, seed=1, command="told otherwise").key()
+    assert len({first.key(), *(plan.key() for plan in others)}) == 6
+
+
 def small() -> keras.Model:
     """A network that learns in seconds, with the outputs that `Builder` promises."""
     import keras
