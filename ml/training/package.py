@@ -103,6 +103,21 @@ def write_bundle(
     model.load_weights(out / bundle.WEIGHTS)
     table = split_csv(corpus.films.films, corpus.parts.tolist())
     (out / SPLIT).write_bytes(table)
+    measured, calibration = _measured(model, corpus, progress)
+    return bundle.write_manifest(
+        out,
+        {
+            **facts(split_digest(table)),
+            **measured,
+            "golden": _golden(model, out, calibration),
+        },
+    )
+
+
+def _measured(
+    model: keras.Model, corpus: Corpus, progress: Progress
+) -> tuple[dict[str, Any], Calibration]:
+    """Calibration, operating points and metrics for the manifest, from the weights as stored."""
     raw = {
         (part, view): logits(model, corpus.view(part, view), f"{part}, {view}", progress)
         for part in (VALIDATION, TEST)
@@ -111,25 +126,22 @@ def write_bundle(
     fitted_on = np.concatenate([raw[VALIDATION, view] for view in VIEWS])
     truth = np.tile(corpus.truth(VALIDATION), len(VIEWS))
     calibration = fit_calibration(fitted_on, truth)
-    points = choose_thresholds(truth, calibration.probabilities(fitted_on))
-    return bundle.write_manifest(
-        out,
-        {
-            **facts(split_digest(table)),
-            "calibration": asdict(calibration),
-            "operating_points": {
-                name: _point(threshold, truth, calibration.probabilities(fitted_on), corpus)
-                for name, threshold in asdict(points).items()
-            },
-            "metrics": {
-                f"{part}_{view}": _metrics(
-                    corpus, part, calibration.probabilities(scores), points.decision
-                )
-                for (part, view), scores in raw.items()
-            },
-            "golden": _golden(model, out, calibration),
+    scores = calibration.probabilities(fitted_on)
+    points = choose_thresholds(truth, scores)
+    facts = {
+        "calibration": asdict(calibration),
+        "operating_points": {
+            name: _point(threshold, truth, scores, corpus)
+            for name, threshold in asdict(points).items()
         },
-    )
+        "metrics": {
+            f"{part}_{view}": _metrics(
+                corpus, part, calibration.probabilities(found), points.decision
+            )
+            for (part, view), found in raw.items()
+        },
+    }
+    return facts, calibration
 
 
 def _metrics(corpus: Corpus, part: str, scores: Float64Array, threshold: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 from contextlib import closing, contextmanager
@@ -76,6 +77,7 @@ def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
     if not in_mid_film():
         return False
     process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)  # until the stop has taken effect
     if holds_a_lock():
         process.send_signal(signal.SIGCONT)
         return False
