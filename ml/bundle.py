@@ -95,6 +95,12 @@ def verify(directory: Path) -> Manifest:
     return manifest
 
 
+def latest(root: Path) -> Path | None:
+    """The last bundle below a folder, by name; None where there is none."""
+    found = sorted(path.parent for path in root.glob(f"*/{MANIFEST}"))
+    return found[-1] if found else None
+
+
 def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

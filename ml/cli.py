@@ -73,14 +73,11 @@ def _progress(what: str, done: int, total: int) -> None:
 
 
 def _load(options: argparse.Namespace) -> Classifier:
-    from ml import engines
+    from ml import bundle, engines
 
-    directory = options.bundle
+    directory = options.bundle or bundle.latest(MODELS)
     if directory is None:
-        found = sorted(path.parent for path in MODELS.glob("*/manifest.json"))
-        if not found:
-            raise FileNotFoundError("there is no bundle below models/; name one with --bundle")
-        directory = found[-1]
+        raise FileNotFoundError("there is no bundle below models/; name one with --bundle")
     classifier: Classifier = engines.load(directory)
     return classifier
 

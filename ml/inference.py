@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from ml.contracts import FilmLimits, FloatArray, GateFinding
 
 
-def read_film(data: bytes, limits: FilmLimits, size: int) -> FloatArray | GateFinding:
+def read_film(
+    data: bytes, limits: FilmLimits, size: int, *, gate: bool = True
+) -> FloatArray | GateFinding:
     """The preprocessed film, float32 (size, size, 1) in [0, 1], or why it is not assessable.
 
-    Raises FilmError when the bytes are no acceptable film.
+    gate: False only to measure what the model says of films that it would never be shown. Raises FilmError when the bytes are no acceptable film.
     """
     image = normalise(data, limits)
-    return assess(image) or preprocess(image, size)
+    finding = assess(image) if gate else None
+    return finding or preprocess(image, size)

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from diagnosis.errors import StorageUnavailable
 from diagnosis.permissions import Actor
-from diagnosis.services import films, intake, jobs, results
+from diagnosis.services import films, jobs, results
 from diagnosis.states import JobCode
 from ml.contracts import FilmError, GateFinding
 from ml.inference import read_film
@@ -89,7 +89,7 @@ def _prepare(job: ClaimedJob, size: int, actor: Actor) -> FloatArray | None:
             results.refuse(code=JobCode.AGE_OUT_OF_RANGE, **mine)
             return None
         data = films.read(key=job.storage_key, sha256=job.sha256)
-        film = read_film(data, intake.limits(), size)
+        film = read_film(data, films.limits(), size)
         if isinstance(film, GateFinding):
             results.refuse(code=film.code, **mine)
             return None

@@ -1,4 +1,4 @@
-"""One worker process: the bell's task and a slow poll call the same `work()` under one lock.
+"""One worker process: the bell's task and a slow poll call the same `run_batch()` under one lock.
 
 While the bell works, the poll finds nothing; when the broker is dead or deaf, at start or later,
 the poll drains the queue alone.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from diagnosis.errors import CaseHeld, InvalidInput
+from diagnosis.errors import CaseHeld
 from diagnosis.models import CaseClaim
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
@@ -76,9 +76,3 @@ def require_free(*, user: User, study: Study) -> None:
     live = holder(study=study)
     if live is not None and live.holder_id != user.pk:
         raise CaseHeld
-
-
-def require_text(value: str, *, field: str, message: str) -> str:
-    if not value.strip():
-        raise InvalidInput(message, field=field)
-    return value.strip()

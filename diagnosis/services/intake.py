@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from diagnosis.models import Site
+    from diagnosis.models import ModelVersion, Site
     from diagnosis.permissions import Actor, User
     from diagnosis.services.films import StoredFilm
     from ml.contracts import FilmHeader
@@ -66,9 +66,6 @@ class CheckedFilm:
     data: bytes = field(repr=False)
     sha256: str
     header: FilmHeader = field(repr=False)
-
-
-limits = films.limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +112,9 @@ def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) 
         for film in checked.good:
             stored.append(films.put(data=film.data))  # noqa: PERF401 (those before a fault count)
         with transaction.atomic():
-            study = _create(user, actor, submission, checked.digest)
-            _add_films(study, checked.good, stored, checked.report, actor)
+            model = model_versions.active()
+            study = _create(user, submission, checked.digest, model)
+            _add_films(study, checked, stored, model, actor)
             if checked.confirmed:
                 audit.record(
                     actor=actor, action="PATIENT_MISMATCH_CONFIRMED", target=study, study=study
@@ -166,8 +164,8 @@ def check_films(submitted: Sequence[bytes]) -> tuple[list[CheckedFilm], list[Fil
     report = []
     for position, data in enumerate(submitted, start=1):
         try:
-            header = verify(data, limits())
-            normalise(data, limits())
+            header = verify(data, films.limits())
+            normalise(data, films.limits())
         except FilmError as error:
             report.append(FilmReport(position, error.code, error.message))
             continue
@@ -190,7 +188,7 @@ def _nothing_usable(report: Sequence[FilmReport]) -> NoUsableFilm | FilmTooLarge
     return NoUsableFilm(films=told)
 
 
-def _create(user: User, actor: Actor, submission: Submission, digest: str) -> Study:
+def _create(user: User, submission: Submission, digest: str, model: ModelVersion | None) -> Study:
     patient, _ = Patient.objects.get_or_create(
         site=submission.site,
         mrn=submission.mrn,
@@ -211,7 +209,7 @@ def _create(user: User, actor: Actor, submission: Submission, digest: str) -> St
         submitted_at=now,
         due_at=lifecycle.due_at(submitted_at=now, priority=submission.priority),
         # Without an active model no analysis is pending; the case waits for its reader at once.
-        state=StudyState.PROCESSING if model_versions.active() else StudyState.AWAITING_READ,
+        state=StudyState.PROCESSING if model else StudyState.AWAITING_READ,
         worklist_rank=0,
         idempotency_key=submission.idempotency_key,
         request_digest=digest,
@@ -220,20 +218,23 @@ def _create(user: User, actor: Actor, submission: Submission, digest: str) -> St
 
 def _add_films(
     study: Study,
-    good: Sequence[CheckedFilm],
+    checked: _Checked,
     stored: Sequence[StoredFilm],
-    report: Sequence[FilmReport],
+    model: ModelVersion | None,
     actor: Actor,
 ) -> None:
     accepted = {
-        film.position: _add_film(study, film, blob, actor)
-        for film, blob in zip(good, stored, strict=True)
+        film.position: _add_film(study, film, blob)
+        for film, blob in zip(checked.good, stored, strict=True)
     }
+    if model:
+        for image in accepted.values():
+            jobs.queue(image=image, model_version=model, actor=actor)
     told: list[dict[str, Any]] = [
         asdict(replace(film, film=str(accepted[film.position].uid)))
         if film.position in accepted
         else asdict(film)
-        for film in report
+        for film in checked.report
     ]
     study.intake_report = told
     study.save(update_fields=["intake_report"])
@@ -246,15 +247,15 @@ def _add_films(
             "state": study.state,
             "priority": study.priority,
             "films": len(accepted),
-            "refused": [film.code for film in report if film.position not in accepted],
+            "refused": [film.code for film in checked.report if film.position not in accepted],
         },
     )
     lifecycle.refresh(study=study)
     dispatch.ring_on_commit()
 
 
-def _add_film(study: Study, film: CheckedFilm, blob: StoredFilm, actor: Actor) -> Image:
-    image = Image.objects.create(
+def _add_film(study: Study, film: CheckedFilm, blob: StoredFilm) -> Image:
+    return Image.objects.create(
         study=study,
         position=film.position,
         storage_key=blob.key,
@@ -267,9 +268,6 @@ def _add_film(study: Study, film: CheckedFilm, blob: StoredFilm, actor: Actor) -
         view_position=film.header.tags.get("view_position", "")[:16],
         seen_under_other_patient=_known_elsewhere(study, blob.sha256),
     )
-    if model := model_versions.active():
-        jobs.queue(image=image, model_version=model, actor=actor)
-    return image
 
 
 def _known_elsewhere(study: Study, sha256: str) -> bool:

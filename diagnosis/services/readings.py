@@ -70,7 +70,7 @@ def amend(*, user: User, actor: Actor, study: Study, report: Report, reason: str
     """
     require(user, Role.RADIOLOGIST)
     _check(report)
-    why = claims.require_text(reason, field="reason", message="Say why the report is amended.")
+    why = _require_text(reason, field="reason", message="Say why the report is amended.")
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
         if locked.state not in {StudyState.REPORTED, StudyState.AMENDED}:
@@ -84,7 +84,13 @@ def amend(*, user: User, actor: Actor, study: Study, report: Report, reason: str
 def _check(report: Report) -> None:
     if report.opinion not in set(Opinion):
         raise InvalidInput("Choose an opinion.", field="opinion")
-    claims.require_text(report.impression, field="impression", message="Write an impression.")
+    _require_text(report.impression, field="impression", message="Write an impression.")
+
+
+def _require_text(value: str, *, field: str, message: str) -> str:
+    if not value.strip():
+        raise InvalidInput(message, field=field)
+    return value.strip()
 
 
 def _store(

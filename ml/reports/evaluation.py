@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.contracts import FilmError, FilmLimits, GateFinding
+from ml.inference import read_film
 from ml.metrics.bootstrap import Scored, measure
-from ml.pixels import normalise, preprocess
-from ml.quality import assess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,10 +128,9 @@ def _read(
     films: FilmSet, film: LabelledFilm, limits: FilmLimits, size: int, *, gate: bool
 ) -> _Read:
     try:
-        image = normalise(films.read(film.name), limits)
+        found = read_film(films.read(film.name), limits, size, gate=gate)
     except FilmError as error:
         return _Read(film, code=error.code, unreadable=True)
-    finding: GateFinding | None = assess(image) if gate else None
-    if finding is not None:
-        return _Read(film, code=finding.code)
-    return _Read(film, preprocess(image, size))
+    if isinstance(found, GateFinding):
+        return _Read(film, code=found.code)
+    return _Read(film, found)

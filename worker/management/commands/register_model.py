@@ -45,10 +45,10 @@ class Command(BaseCommand):
 def _directory(folder: str | None) -> Path:
     root: Path = settings.MODEL_DIR
     if folder is None:
-        found = sorted(path.parent for path in root.glob("*/manifest.json"))
-        if not found:
+        newest = bundle.latest(root)
+        if newest is None:
             raise CommandError(f"There is no model bundle below {root}.")
-        return found[-1]
+        return newest
     directory = (Path(folder) if Path(folder).exists() else root / folder).resolve()
     if root not in directory.parents:
         raise CommandError(f"The bundle must lie below {root} (set PNEUMO_MODEL_DIR).")
