@@ -69,16 +69,17 @@ def in_mid_film() -> bool:
 
 
 def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
-    """Stop the process in mid-film; one caught inside a transaction is woken for another try.
+    """Stop the process in mid-film; one caught elsewhere is woken for another try.
 
-    Such a one would stop every writer of an SQLite file (its limit, and the reason why more than
-    one box takes PostgreSQL), and there it would lose its session, and so write nothing late.
+    One inside a transaction would stop every writer of an SQLite file (its limit, and the reason
+    why more than one box takes PostgreSQL), and there it would lose its session, and so write
+    nothing late. One between two batches, with its films recorded, has no lease to lose.
     """
     if not in_mid_film():
         return False
     process.send_signal(signal.SIGSTOP)
     os.waitpid(process.pid, os.WUNTRACED)  # until the stop has taken effect
-    if holds_a_lock():
+    if holds_a_lock() or not in_mid_film():
         process.send_signal(signal.SIGCONT)
         return False
     return True
