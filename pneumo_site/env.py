@@ -45,15 +45,16 @@ def integer(name: str, default: int, *, low: int = 1, high: int = 10**12) -> int
     return int(value)
 
 
-def duration(name: str, default: str) -> timedelta:
-    """A number with a unit: 30s, 15m, 24h, 7d; 0 is allowed without one."""
+def duration(name: str, default: str, *, low: timedelta) -> timedelta:
+    """A number with a unit: 30s, 15m, 24h, 7d; at least `low`."""
     value = text(name, default).strip().lower()
-    if value == "0":
-        return timedelta(0)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value)
     if not found:
         raise ImproperlyConfigured(f"{name} must be a time such as 30s, 15m, 24h or 7d.")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    span = timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    if span < low:
+        raise ImproperlyConfigured(f"{name} must be at least {low.total_seconds():g}s.")
+    return span
 
 
 def words(name: str, default: str = "") -> list[str]:

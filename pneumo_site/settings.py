@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -166,17 +167,18 @@ BROKER_TIMEOUT_SECONDS = 0.5
 FILM_DIR = DATA_DIR / "films"
 MAX_FILM_BYTES = env.integer("PNEUMO_MAX_FILM_MB", 50, high=2000) * 1024 * 1024
 MAX_FILM_PIXELS = env.integer("PNEUMO_MAX_PIXELS", 40_000_000)
-ORPHAN_AGE = env.duration("PNEUMO_ORPHAN_AGE", "24h")
+# Far longer than any upload between its file and its commit.
+ORPHAN_AGE = env.duration("PNEUMO_ORPHAN_AGE", "24h", low=timedelta(minutes=10))
 
 # Worker
 MODEL_DIR = Path(env.text("PNEUMO_MODEL_DIR", str(BASE_DIR / "models"))).resolve()
 ENGINE = env.choice("PNEUMO_ENGINE", "auto", ["auto", "keras", "fake"])
 FAKE_SECONDS = env.integer("PNEUMO_FAKE_MS", 0, low=0) / 1000
 BATCH_SIZE = env.integer("PNEUMO_BATCH_SIZE", 8, high=256)
-LEASE = env.duration("PNEUMO_LEASE", "30s")
-HARD_LIMIT = env.duration("PNEUMO_HARD_LIMIT", "120s")
-POLL_INTERVAL = env.duration("PNEUMO_POLL_INTERVAL", "2s")
-SWEEP_INTERVAL = env.duration("PNEUMO_SWEEP_INTERVAL", "2s")
+LEASE = env.duration("PNEUMO_LEASE", "30s", low=timedelta(seconds=1))
+HARD_LIMIT = env.duration("PNEUMO_HARD_LIMIT", "120s", low=timedelta(seconds=1))
+POLL_INTERVAL = env.duration("PNEUMO_POLL_INTERVAL", "2s", low=timedelta(milliseconds=100))
+SWEEP_INTERVAL = env.duration("PNEUMO_SWEEP_INTERVAL", "2s", low=timedelta(milliseconds=100))
 
 LOGGING = {
     "version": 1,

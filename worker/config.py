@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ImproperlyConfigured
+from celery.concurrency import get_implementation
+from celery.concurrency.solo import TaskPool as SoloPool
+from django.core import checks
 
 if TYPE_CHECKING:
-    from celery import Celery
+    from collections.abc import Iterator
 
 
 def worker_name() -> str:
@@ -18,14 +20,23 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
-def refuse_unsafe(app: Celery) -> None:
-    """Stop with a sentence where a command line has made the queue unsafe."""
-    pool = str(app.conf.worker_pool)
-    if "solo" not in pool:
-        raise ImproperlyConfigured(
-            f"The worker runs with the pool {pool}. Start it with --pool solo, one process per device."
+def refuse_unsafe(worker: Any) -> None:
+    """End a Celery worker that was started unsafely, with a sentence for each reason.
+
+    SystemExit, because Celery logs whatever else a signal's receiver raises, and goes on.
+    """
+    if complaints := list(_complaints(worker)):
+        raise SystemExit("\n".join(["The worker does not start:", *complaints]))
+
+
+def _complaints(worker: Any) -> Iterator[str]:
+    pool = get_implementation(worker.pool_cls)
+    if not issubclass(pool, SoloPool):
+        yield (
+            f"It was given the pool {pool.__module__}. Leave --pool out: one solo process a device."
         )
-    if app.conf.task_reject_on_worker_lost:
-        raise ImproperlyConfigured(
-            "task_reject_on_worker_lost would run a film that kills its worker for ever; unset it."
-        )
+    if worker.app.conf.task_reject_on_worker_lost:
+        yield "task_reject_on_worker_lost would run a film that kills its worker for ever; unset it."
+    for message in checks.run_checks():
+        if message.is_serious():
+            yield f"{message.id}: {message.msg} {message.hint or ''}".rstrip()

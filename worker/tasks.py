@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import current_app, shared_task
+from celery import shared_task
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from worker.config import refuse_unsafe
@@ -18,8 +18,8 @@ def analyse_task(**_kwargs: Any) -> int:
 
 
 @worker_init.connect
-def _start(**_kwargs: Any) -> None:
-    refuse_unsafe(current_app)
+def _start(*, sender: Any, **_kwargs: Any) -> None:
+    refuse_unsafe(sender)
     process.start()
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ml.bundle import Manifest
     from ml.contracts import FloatArray
 
+# A GPU's 10-bit multiplications would move a score by more than the golden films allow.
+tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (TensorFlow's own)
+
 GOLDEN_TOLERANCE = 1e-4  # float32; other precisions will need their own
 MOST_AT_ONCE = 32  # bounds the memory of one call, however many films are given
 
