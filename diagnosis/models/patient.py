@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.db import models
 
 from diagnosis.models.choices import choices, one_of
 from diagnosis.models.clock import db_now
 from diagnosis.models.site import Site
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 class Sex(StrEnum):
@@ -39,3 +43,8 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"patient {self.pk}"  # never the name: this text reaches logs
+
+    def months_old(self, on: date) -> int:
+        """Full months of age on a day, by the calendar."""
+        born = self.birth_date
+        return (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)

@@ -10,6 +10,7 @@ from django.db.models import Count, F, Q
 
 from diagnosis.models import AuditEvent, Image, Job, Result, Study
 from diagnosis.models.clock import db_now
+from diagnosis.models.model_version import Stage
 from diagnosis.queries.studies import with_implied_state
 from diagnosis.states import TERMINAL_JOB, JobStatus
 
@@ -63,6 +64,16 @@ def leases_are_reaped() -> Iterator[str]:
     yield from _named("lease expired for more than 60 s: job", stale)
 
 
+def waiting_jobs_can_be_claimed() -> Iterator[str]:
+    """No worker runs a retired model; the sweeper moves such a job within seconds."""
+    stranded = Job.objects.filter(
+        status=JobStatus.QUEUED,
+        model_version__stage=Stage.RETIRED,
+        not_before__lt=db_now() - timedelta(seconds=60),
+    )
+    yield from _named("waits for a retired model: job", stranded)
+
+
 def trail_is_complete() -> Iterator[str]:
     """Each ended job has exactly one end event; each study exactly one submission event."""
     ended = dict.fromkeys(
@@ -95,6 +106,7 @@ CHECKS: tuple[Check, ...] = (
     one_current_result_per_film,
     states_agree,
     leases_are_reaped,
+    waiting_jobs_can_be_claimed,
     trail_is_complete,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diagnosis.errors import PatientMismatch
 from diagnosis.models import Patient
@@ -15,23 +15,22 @@ if TYPE_CHECKING:
     from ml.contracts import FilmHeader
 
 
-def check(*, submission: Submission, headers: Sequence[tuple[int, FilmHeader]]) -> bool:
-    """Whether somebody confirmed a difference that is there; False: there is none.
+def check(*, submission: Submission, headers: Sequence[tuple[int, FilmHeader]]) -> list[str]:
+    """The names of the fields that differ and that somebody confirmed; none where all agree.
 
     Raises PatientMismatch for an unconfirmed one, naming the fields but never their values. An
     empty tag contradicts nothing.
     """
-    conflicts = [
+    conflicts: list[dict[str, Any]] = [
         {"film": position, "fields": fields}
         for position, header in headers
         if (fields := _differing(submission, header))
     ]
     record = _known_patient(submission)
-    if not conflicts and not record:
-        return False
-    if not submission.confirm_mismatch:
+    differing = {name for film in conflicts for name in film["fields"]} | set(record)
+    if differing and not submission.confirm_mismatch:
         raise PatientMismatch(films=conflicts, patient_record=record)
-    return True
+    return sorted(differing)
 
 
 def _differing(submission: Submission, header: FilmHeader) -> list[str]:
@@ -42,10 +41,13 @@ def _differing(submission: Submission, header: FilmHeader) -> list[str]:
         "sex": submission.sex,
         "accession_number": submission.accession_number,
     }
+    same = {"patient_name": _same_name}
     return [
         name
         for name, value in stated.items()
-        if value and header.tags.get(name) and not _same(value, header.tags[name])
+        if value
+        and header.tags.get(name)
+        and not same.get(name, _same_value)(value, header.tags[name])
     ]
 
 
@@ -55,14 +57,19 @@ def _known_patient(submission: Submission) -> list[str]:
     if patient is None:
         return []
     pairs = {
-        "name": _same(patient.name, submission.name),
+        "name": _same_name(patient.name, submission.name),
         "birth_date": patient.birth_date == submission.birth_date,
         "sex": patient.sex == submission.sex,
     }
     return [name for name, equal in pairs.items() if not equal]
 
 
-def _same(one: str, other: str) -> bool:
+def _same_value(one: str, other: str) -> bool:
+    """Numbers and dates are equal or not: their parts have an order, and each sign counts."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def _same_name(one: str, other: str) -> bool:
     """Equal but for case, punctuation and the order of names ("Doe^Jane" is "Jane Doe")."""
     return _tokens(one) == _tokens(other)
 

@@ -75,7 +75,7 @@ class _Checked:
     digest: str
     good: Sequence[CheckedFilm]
     report: Sequence[FilmReport]
-    confirmed: bool  # somebody answered for a film that names another patient
+    confirmed: Sequence[str]  # fields for whose difference somebody answered
 
 
 def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, bool]:
@@ -117,7 +117,11 @@ def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) 
             _add_films(study, checked, stored, model, actor)
             if checked.confirmed:
                 audit.record(
-                    actor=actor, action="PATIENT_MISMATCH_CONFIRMED", target=study, study=study
+                    actor=actor,
+                    action="PATIENT_MISMATCH_CONFIRMED",
+                    target=study,
+                    study=study,
+                    after={"fields": list(checked.confirmed)},
                 )
             before_commit = False
     except BaseException as error:

@@ -53,16 +53,16 @@ class ClaimedJob:
     attempt: int
     storage_key: str
     sha256: str
-    age_years: float
+    age_months: int
     age_range: tuple[float, float] | None
 
     @property
     def age_is_covered(self) -> bool:
-        """Whether the patient's age lies in the model's intended range, both ends included."""
+        """Whether the patient's age lies in the model's range of full years, both ends included."""
         if self.age_range is None:
             return True
         low, high = self.age_range
-        return low <= self.age_years < high + 1
+        return low * 12 <= self.age_months < (high + 1) * 12
 
 
 def backoff(tries: int) -> timedelta:
@@ -139,7 +139,7 @@ def _claimed(job: Job) -> ClaimedJob:
         attempt=job.attempt,
         storage_key=job.image.storage_key,
         sha256=job.image.sha256,
-        age_years=(study.submitted_at.date() - study.patient.birth_date).days / 365.25,
+        age_months=study.patient.months_old(study.submitted_at.date()),
         age_range=job.model_version.age_range,
     )
 

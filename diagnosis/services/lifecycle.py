@@ -17,6 +17,7 @@ from diagnosis.states import (
     STUDY_TRANSITIONS,
     TO_READ,
     TURN_ROUND_MINUTES,
+    JobCode,
     JobStatus,
     Priority,
     StudyEvent,
@@ -24,11 +25,15 @@ from diagnosis.states import (
     implied_state,
     worklist_rank,
 )
+from ml.contracts import GateCode
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from diagnosis.permissions import Actor
+
+# Codes of films that are not assessable whatever is sent instead: no reason for a new exposure.
+_BEYOND_THE_MODEL = frozenset({JobCode.AGE_OUT_OF_RANGE, GateCode.OUT_OF_DISTRIBUTION})
 
 
 def due_at(*, submitted_at: datetime, priority: str) -> datetime:
@@ -89,17 +94,25 @@ def jobs_changed(*, study_id: int, actor: Actor) -> None:
 def refresh(*, study: Study) -> None:
     """Recompute flags and rank from the rows. Results marked late change nothing."""
     jobs = current_jobs(study)
-    statuses = set(jobs.values_list("status", flat=True))
+    ends = set(jobs.values_list("status", "code"))
     top = Result.objects.filter(job__in=jobs, is_late=False).aggregate(top=Max("probability"))[
         "top"
     ]
     unqueued = study.images.filter(jobs__isnull=True).exists()
-    study.ai_unavailable = unqueued or bool(statuses & {JobStatus.FAILED, JobStatus.CANCELED})
-    study.needs_new_film = JobStatus.NOT_ASSESSABLE in statuses
+    study.ai_unavailable = unqueued or any(_without_model(*end) for end in ends)
+    study.needs_new_film = any(
+        status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
+        for status, code in ends
+    )
     study.worklist_rank = worklist_rank(
         priority=study.priority, probability=top, overdue=study.is_overdue
     )
     study.save(update_fields=["ai_unavailable", "needs_new_film", "worklist_rank"])
+
+
+def _without_model(status: str, code: str) -> bool:
+    """The film has no score, and another film of this patient would have none either."""
+    return status in {JobStatus.FAILED, JobStatus.CANCELED} or code in _BEYOND_THE_MODEL
 
 
 def promote_overdue(*, actor: Actor, limit: int = 500) -> int:
@@ -107,17 +120,22 @@ def promote_overdue(*, actor: Actor, limit: int = 500) -> int:
     now = db_now()
     late = Study.objects.filter(is_overdue=False, due_at__lte=now, state__in=sorted(TO_READ))
     keys = list(late.order_by("due_at").values_list("pk", flat=True)[:limit])
-    for key in keys:
-        with transaction.atomic():
-            study = lock(study_id=key)
-            study.is_overdue = True
-            study.save(update_fields=["is_overdue"])
-            refresh(study=study)
-            audit.record(
-                actor=actor,
-                action="STUDY_OVERDUE",
-                target=study,
-                study=study,
-                after={"is_overdue": True},
-            )
-    return len(keys)
+    return sum(_promote(key, actor) for key in keys)
+
+
+def _promote(study_id: int, actor: Actor) -> bool:
+    with transaction.atomic():
+        study = lock(study_id=study_id)
+        if study.is_overdue or study.state not in TO_READ:
+            return False  # another sweeper was faster, or its reader
+        study.is_overdue = True
+        study.save(update_fields=["is_overdue"])
+        refresh(study=study)
+        audit.record(
+            actor=actor,
+            action="STUDY_OVERDUE",
+            target=study,
+            study=study,
+            after={"is_overdue": True},
+        )
+        return True

@@ -51,13 +51,28 @@ def activate(*, actor: Actor, version: ModelVersion, reason: str = "") -> None:
             return
         _set_stage(active(), Stage.RETIRED, actor, reason)
         _set_stage(version, Stage.ACTIVE, actor, reason)
-        waiting = Job.objects.filter(status=JobStatus.QUEUED).exclude(model_version=version)
+        requeue_retired(actor=actor)
+
+
+def requeue_retired(*, actor: Actor) -> int:
+    """Queue for the active version what waits for a retired one, which no worker claims any more.
+
+    Most move when the version is activated; the sweeper finds the few that came back to the queue
+    after it: lost or handed back by a worker, or submitted in that very moment.
+    """
+    stranded = Job.objects.filter(status=JobStatus.QUEUED, model_version__stage=Stage.RETIRED)
+    version = active()
+    if version is None or not stranded.exists():
+        return 0  # the usual round takes no lock
+    with transaction.atomic():
+        stranded = stranded.select_related("image__study__site", "model_version")
         # Locked, so that no worker claims one between this look and its cancellation.
-        waiting = waiting.select_for_update(of=("self",))
-        for job in waiting.select_related("image__study__site", "model_version"):
-            jobs.cancel(job=job, actor=actor, reason="another model version was activated")
+        found = list(stranded.select_for_update(of=("self",)))
+        for job in found:
+            jobs.cancel(job=job, actor=actor, reason="another model version is active")
             jobs.queue(image=job.image, model_version=version, actor=actor, supersedes=job)
             lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        return len(found)
 
 
 def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:

@@ -10,7 +10,7 @@ from django.db import transaction
 from diagnosis.errors import StaleAttempt
 from diagnosis.models import Job, Result
 from diagnosis.models.audit import Outcome
-from diagnosis.services import audit, jobs
+from diagnosis.services import audit, jobs, lifecycle
 from diagnosis.states import JobCode, JobEvent
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def record(
         return fail(job_id=job_id, attempt=attempt, code=JobCode.NON_FINITE, actor=actor)
 
     def write(job: Job) -> None:
+        # A signature that is being written now is waited for: the flag can never be mended.
+        study = lifecycle.lock(study_id=job.image.study_id)
         result = Result.objects.create(
             job=job,
             probability=prediction.probability,
@@ -40,7 +42,7 @@ def record(
             model_digest=model.digest,
             preprocessing_id=model.preprocessing_id,
             engine=model.engine,
-            is_late=job.image.study.readings.exists(),
+            is_late=study.readings.exists(),
         )
         jobs.finish(
             job=job,

@@ -43,7 +43,7 @@ def sweep(*, actor: Actor) -> Swept:
     swept = Swept(
         reaped=jobs.reap_expired(actor=actor),
         overdue=lifecycle.promote_overdue(actor=actor),
-        queued=queue_missing(actor=actor),
+        queued=queue_missing(actor=actor) + model_versions.requeue_retired(actor=actor),
     )
     if swept.queued:
         dispatch.ring()

@@ -129,7 +129,10 @@ class SubmitForm(DomainForm):
             for film in details.get("films", [])
         ]
         if record := details.get("patient_record"):
-            lines.append(f"The patient known under this MRN differs in: {words.fields(record)}.")
+            lines.append(
+                f"The patient known under this MRN differs in: {words.fields(record)}. "
+                "The stored record stays as it is."
+            )
         return lines
 
     def _details(self, *codes: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from diagnosis.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date, datetime
+    from datetime import datetime
 
     from diagnosis.models import AuditEvent, Image, Job, Result, Study
 
@@ -61,9 +61,8 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
-def age(born: date, on: date) -> str:
+def age(months: int) -> str:
     """Age in full years; in months below two years."""
-    months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
     return f"{months} mo" if months < 24 else f"{months // 12} y"
 
 
@@ -100,7 +99,7 @@ class Row:
         return cls(
             study=study,
             score=_top_score(study),
-            age=age(study.patient.birth_date, study.submitted_at.date()),
+            age=age(study.patient.months_old(study.submitted_at.date())),
             priority=words.PRIORITIES[study.priority],
             state=words.STATES[study.state],
             due=_due(study.due_at, now) if to_read else "",

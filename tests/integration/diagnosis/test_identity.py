@@ -69,6 +69,10 @@ class TestIdentity:
             ({"patient_id": "TEST-0002"}, "patient_id"),
             ({"patient_name": "Other^Child"}, "patient_name"),
             ({"birth_date": "20200103"}, "birth_date"),
+            ({"birth_date": "20200201"}, "birth_date"),  # day and month exchanged
+            ({"patient_id": "0001-TEST"}, "patient_id"),
+            ({"patient_id": "TEST0001"}, "patient_id"),
+            ({"accession": "1-ACC"}, "accession_number"),
             ({"sex": "M"}, "sex"),
             ({"accession": "ACC-2"}, "accession_number"),
         ],
@@ -87,6 +91,7 @@ class TestIdentity:
         study, _ = send(dicom(patient_id="TEST-0002"), confirm_mismatch=True)
         event = AuditEvent.objects.get(action="PATIENT_MISMATCH_CONFIRMED")
         assert (event.actor_name, event.study) == (submitter.username, str(study.uid))
+        assert event.after == {"fields": ["patient_id"]}
 
     def test_a_confirmation_of_nothing_is_not_audited(self, send: Any) -> None:
         send(dicom(), confirm_mismatch=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,10 +93,20 @@ class TestAccepted:
         assert not claim_one().age_is_covered
 
     def test_both_ends_of_the_models_ages_are_covered(self, send: Any) -> None:
-        for years, covered in ((0.9, False), (1.1, True), (5.9, True), (6.1, False)):
-            birth = db_now().date() - timedelta(days=round(years * 365.25))
-            send(mrn=str(years), birth_date=birth)
-            assert claim_one().age_is_covered is covered, years
+        """By birthdays: from the day of the first, and up to the day before the sixth."""
+        today = db_now().date()
+        today = today.replace(day=min(today.day, 28))
+        for born, covered in (
+            (today.replace(year=today.year - 1) + timedelta(days=1), False),
+            (today.replace(year=today.year - 1), True),
+            (today.replace(year=today.year - 6) + timedelta(days=1), True),
+            (today.replace(year=today.year - 6), False),
+        ):
+            study, _ = send(mrn=born.isoformat(), birth_date=born)
+            Study.objects.filter(pk=study.pk).update(
+                submitted_at=datetime.combine(today, time(12), tzinfo=UTC)
+            )
+            assert claim_one().age_is_covered is covered, born
 
 
 class TestRefused:

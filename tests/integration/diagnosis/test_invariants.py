@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from diagnosis.models import Job, Result, Study
+from diagnosis.models import Job, ModelVersion, Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.queries import invariants
 from diagnosis.services import audit, readings
@@ -89,6 +89,12 @@ def expire(_: list[Study]) -> None:
     assert running.update(lease_expires_at=db_now() - timedelta(seconds=61))
 
 
+def retire(_: list[Study]) -> None:
+    ModelVersion.objects.update(stage="RETIRED")
+    waiting = Job.objects.filter(status="QUEUED")
+    assert waiting.update(not_before=db_now() - timedelta(seconds=61))
+
+
 BREACHES: dict[str, tuple[Callable[[list[Study]], Any], str]] = {
     "studies_have_films": (lambda s: bare_study(s[0]), "study without a film"),
     "no submission event": (lambda s: bare_study(s[0]), "has no submission event"),
@@ -106,6 +112,7 @@ BREACHES: dict[str, tuple[Callable[[list[Study]], Any], str]] = {
         "is stored as REPORTED",
     ),
     "leases_are_reaped": (expire, "lease expired"),
+    "waiting_jobs_can_be_claimed": (retire, "waits for a retired model"),
     "no end event": (
         lambda s: ended(Job.objects.get(image__study=s[4]), "CANCELED"),
         "has 0 end events",

@@ -14,7 +14,7 @@ from diagnosis.permissions import Actor
 from diagnosis.queries import studies, worklist
 from diagnosis.services import jobs, lifecycle, readings
 from diagnosis.states import StudyEvent, StudyState, worklist_rank
-from tests.integration.diagnosis.work import WORKER, analyse, claim_one, score
+from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim_one, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +152,13 @@ class TestOverdue:
         assert late.worklist_rank == worklist_rank(
             priority="ROUTINE", probability=0.01, overdue=True
         )
+        assert AuditEvent.objects.filter(action="STUDY_OVERDUE").count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_sweepers_at_once_promote_once(self, submit: Callable[..., Study]) -> None:
+        submit()
+        Study.objects.update(due_at=db_now() - timedelta(minutes=1))
+        assert sorted(at_once([self.promote] * 4)) == [0, 0, 0, 1]
         assert AuditEvent.objects.filter(action="STUDY_OVERDUE").count() == 1
 
     def test_a_reported_case_is_left_alone(

@@ -10,7 +10,7 @@ import pytest
 from diagnosis.errors import TransitionRefused
 from diagnosis.models import AuditEvent, Job, Study
 from diagnosis.permissions import Actor
-from diagnosis.services import jobs, model_versions, readings
+from diagnosis.services import jobs, model_versions, readings, sweeping
 from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim, claim_one, score
 
 if TYPE_CHECKING:
@@ -103,6 +103,23 @@ class TestActivation:
         assert score(held)
         waiting.refresh_from_db()
         assert (waiting.state, waiting.ai_unavailable) == ("PROCESSING", False)
+
+    def test_what_comes_back_to_the_queue_later_is_moved_by_the_sweeper(
+        self, submit: Callable[..., Study], model_version: Any
+    ) -> None:
+        study = submit()
+        held = claim_one()
+        second, _ = model_versions.register(
+            actor=SWEEPER, manifest={"name": "b", "version": 2}, digest="b" * 64, folder="b"
+        )
+        model_versions.activate(actor=SWEEPER, version=second)
+        assert jobs.release(job_id=held.id, attempt=held.attempt, actor=WORKER)
+        assert sweeping.sweep(actor=SWEEPER).queued == 1
+        assert sweeping.sweep(actor=SWEEPER).queued == 0
+        waiting = Job.objects.get(status="QUEUED")
+        assert (waiting.model_version, waiting.supersedes) == (second, row(held.id))
+        study.refresh_from_db()
+        assert (study.state, study.ai_unavailable) == ("PROCESSING", False)
 
     def test_activating_twice_changes_nothing(self, model_version: Any) -> None:
         before = AuditEvent.objects.count()

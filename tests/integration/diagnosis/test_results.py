@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection, transaction
 
 from diagnosis.models import AuditEvent, Job, Reading, Result, Study
 from diagnosis.services import jobs, lifecycle, readings, results
@@ -12,11 +14,13 @@ from tests.integration.diagnosis.work import (
     INFO,
     WORKER,
     analyse,
+    at_once,
     claim_one,
     lose_lease,
     score,
     skip_waiting,
 )
+from tests.servers import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +138,15 @@ class TestFence:
         assert score(held)
 
 
+def somebody_waits() -> bool:
+    """SQLite lets nobody begin to write while another does, so there is nothing to wait for."""
+    if connection.vendor == "sqlite":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
 class TestLate:
     def test_after_a_signature_it_is_marked_and_changes_nothing(
         self, submit: Callable[..., Study], radiologist: Any
@@ -148,6 +161,27 @@ class TestLate:
         study.refresh_from_db()
         assert Result.objects.get().is_late
         assert (study.state, study.worklist_rank) == before
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_signature_that_is_being_written_counts(
+        self, submit: Callable[..., Study], radiologist: Any
+    ) -> None:
+        study, signed = submit(), threading.Event()
+        held = claim_one()
+        report = readings.Report("NO_PNEUMONIA", "Clear.")
+
+        def sign() -> None:
+            with transaction.atomic():
+                readings.sign(user=radiologist, actor=WORKER, study=study, report=report)
+                signed.set()
+                wait_for(somebody_waits, 20, "the worker at the study's lock")
+
+        def record() -> bool:
+            signed.wait(20)
+            return score(held, 0.99)
+
+        assert at_once([sign, record]) == [None, True]
+        assert Result.objects.get().is_late
 
     def test_after_a_draft_too(self, submit: Callable[..., Study], radiologist: Any) -> None:
         study = submit()

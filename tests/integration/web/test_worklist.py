@@ -81,7 +81,7 @@ def test_a_film_without_a_score_is_marked_and_has_no_label(
     submit([films.as_png8(films.chest(1, size=(90, 80)))])
     analyse()
     text = page(as_user(radiologist))
-    assert "Not assessable" in text
+    assert "New film needed" in text
     assert "No score" in text
     assert "uggest pneumonia" not in text
 
