@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from diagnosis.errors import StorageUnavailable
 from diagnosis.permissions import Actor
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 STORAGE_PAUSE = timedelta(seconds=10)
+DATABASE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 
 
 def run_batch(
@@ -45,10 +49,33 @@ def run_batch(
     faulthandler.dump_traceback_later(settings.HARD_LIMIT.total_seconds(), exit=True)
     try:
         with Leases([(job.id, job.attempt) for job in claimed]):
-            _analyse(claimed, classifier, Actor.system(worker), stopping)
+            _analyse_or_hand_back(claimed, classifier, Actor.system(worker), stopping)
     finally:
         faulthandler.cancel_dump_traceback_later()
     return len(claimed)
+
+
+def _analyse_or_hand_back(
+    claimed: Sequence[ClaimedJob],
+    classifier: Classifier,
+    actor: Actor,
+    stopping: Callable[[], bool],
+) -> None:
+    """Where the database fails, not a film: what has not ended goes back as soon as it answers.
+
+    The leases are kept meanwhile. Past the last pause the reaper takes over.
+    """
+    try:
+        _analyse(claimed, classifier, actor, stopping)
+    except DatabaseError:
+        for pause in DATABASE_PAUSES:
+            connection.close_if_unusable_or_obsolete()
+            with contextlib.suppress(DatabaseError):
+                for job in claimed:
+                    _release(job, actor)  # one that has ended is left alone by the fence
+                break
+            time.sleep(pause)
+        raise
 
 
 def _analyse(
@@ -84,15 +111,12 @@ def _release(job: ClaimedJob, actor: Actor) -> None:
 def _prepare(job: ClaimedJob, size: int, actor: Actor) -> FloatArray | None:
     """The film ready for the model; None when the job was ended or handed back instead."""
     mine: jobs.Hold = {"job_id": job.id, "attempt": job.attempt, "actor": actor}
+    if not job.age_is_covered:
+        results.refuse(code=JobCode.AGE_OUT_OF_RANGE, **mine)
+        return None
     try:
-        if not job.age_is_covered:
-            results.refuse(code=JobCode.AGE_OUT_OF_RANGE, **mine)
-            return None
         data = films.read(key=job.storage_key, sha256=job.sha256)
         film = read_film(data, films.limits(), size)
-        if isinstance(film, GateFinding):
-            results.refuse(code=film.code, **mine)
-            return None
     except films.FilmMissing:
         results.fail(code=JobCode.BLOB_CORRUPT, **mine)
     except FilmError:
@@ -103,7 +127,9 @@ def _prepare(job: ClaimedJob, size: int, actor: Actor) -> FloatArray | None:
         logger.exception("job %s: unexpected error while reading its film", job.id)
         jobs.retry(**mine)
     else:
-        return film
+        if not isinstance(film, GateFinding):
+            return film
+        results.refuse(code=film.code, **mine)
     return None
 
 

@@ -48,8 +48,12 @@ class WorkerProcess:
 
     def answer_bell(self) -> int:
         """One batch for one message; when more is waiting, ring again."""
-        with self._lock:
-            count = self._batch()
+        try:
+            with self._lock:
+                count = self._batch()
+        except DatabaseError as error:
+            logger.warning("database does not answer: %s", type(error).__name__)
+            return 0  # the poll asks again
         if count:
             dispatch.ring()
         return count

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from django.db import OperationalError
 
 from diagnosis.models import AuditEvent, Job, Result, Study
 from diagnosis.queries import invariants
 from diagnosis.services import films as store
+from diagnosis.services import results
 from diagnosis.states import JobStatus, StudyState
 from ml.contracts import Prediction
 from ml.contracts.fake import FakeClassifier
@@ -118,6 +120,45 @@ def test_an_unreachable_store_costs_no_budget(submit: Any, settings: Any, tmp_pa
     job = Job.objects.get()
     assert (job.status, job.errors, job.crashes) == (JobStatus.QUEUED, 0, 0)
     assert job.not_before > job.created_at
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDatabaseAway:
+    """A fault of the database costs no film a part of its budget."""
+
+    def fails_once(self, monkeypatch: pytest.MonkeyPatch, verb: str, *, at: int) -> None:
+        calls, real = iter(range(100)), getattr(results, verb)
+
+        def sometimes(**arguments: Any) -> bool:
+            if next(calls) == at:
+                raise OperationalError("server closed the connection unexpectedly")
+            return bool(real(**arguments))
+
+        monkeypatch.setattr(results, verb, sometimes)
+
+    def test_while_results_are_recorded(self, submit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        for seed in range(3):
+            submit([film(seed)])
+        self.fails_once(monkeypatch, "record", at=1)
+        with pytest.raises(OperationalError):
+            run()
+        assert sorted(Job.objects.values_list("status", "crashes", "errors")) == [
+            ("QUEUED", 0, 0), ("QUEUED", 0, 0), ("SUCCEEDED", 0, 0),
+        ]  # fmt: skip
+        assert run() == 2
+        assert Result.objects.count() == 3
+        assert invariants.breaches(drained=True) == []
+
+    def test_while_a_refusal_is_recorded(
+        self, submit: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit([films.as_png8(np.zeros((300, 300), dtype=np.uint16))])
+        self.fails_once(monkeypatch, "refuse", at=0)
+        with pytest.raises(OperationalError):
+            run()
+        assert Job.objects.values_list("status", "crashes", "errors").get() == ("QUEUED", 0, 0)
+        run()
+        assert Job.objects.get().code == "BLANK_OR_SATURATED"
 
 
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), -0.1, 1.5])
