@@ -177,6 +177,7 @@ FAKE_SECONDS = env.integer("PNEUMO_FAKE_MS", 0, low=0) / 1000
 BATCH_SIZE = env.integer("PNEUMO_BATCH_SIZE", 8, high=256)
 LEASE = env.duration("PNEUMO_LEASE", "30s", low=timedelta(seconds=1))
 HARD_LIMIT = env.duration("PNEUMO_HARD_LIMIT", "120s", low=timedelta(seconds=1))
+LOAD_LIMIT = env.duration("PNEUMO_LOAD_LIMIT", "10m", low=timedelta(seconds=1))
 POLL_INTERVAL = env.duration("PNEUMO_POLL_INTERVAL", "2s", low=timedelta(milliseconds=100))
 SWEEP_INTERVAL = env.duration("PNEUMO_SWEEP_INTERVAL", "2s", low=timedelta(milliseconds=100))
 

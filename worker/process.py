@@ -6,6 +6,7 @@ the poll drains the queue alone.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import threading
 
@@ -13,13 +14,20 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 
 from diagnosis import dispatch
+from diagnosis.errors import StorageUnavailable
 from diagnosis.services import workers
 from worker.config import worker_name
 from worker.pipeline import run_batch
 from worker.runtime import Runtime
 
 logger = logging.getLogger(__name__)
-PAUSE_AFTER_FAULT_SECONDS = 5.0
+_AWAY = (DatabaseError, StorageUnavailable)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # seconds
+
+
+def pause_after(faults: int) -> float:
+    """Seconds to leave database or store alone after so many faults in a row."""
+    return min(_SHORTEST_PAUSE * 2.0 ** (faults - 1), _LONGEST_PAUSE)
 
 
 class WorkerProcess:
@@ -51,26 +59,28 @@ class WorkerProcess:
         try:
             with self._lock:
                 count = self._batch()
-        except DatabaseError as error:
-            logger.warning("database does not answer: %s", type(error).__name__)
+        except _AWAY as error:
+            logger.warning("does not answer: %s", type(error).__name__)
             return 0  # the poll asks again
         if count:
             dispatch.ring()
         return count
 
     def _poll(self) -> None:
+        faults = 0
         while not self._stopping.is_set():
-            pause = settings.POLL_INTERVAL.total_seconds()
             try:
                 close_old_connections()
-                pause = 0.0 if self._drain_if_free() else pause
-            except DatabaseError as error:
-                logger.warning("database does not answer: %s", type(error).__name__)
-                connection.close()
-                pause = PAUSE_AFTER_FAULT_SECONDS
-            except Exception:
-                logger.exception("unexpected error in the poll")
-                pause = PAUSE_AFTER_FAULT_SECONDS
+                pause = 0.0 if self._drain_if_free() else settings.POLL_INTERVAL.total_seconds()
+                faults = 0
+            except Exception as error:
+                faults += 1
+                pause = pause_after(faults)
+                if isinstance(error, _AWAY):
+                    logger.warning("does not answer: %s", type(error).__name__)
+                    connection.close()
+                else:
+                    logger.exception("unexpected error in the poll")
             self._stopping.wait(pause)
         connection.close()
 
@@ -86,10 +96,18 @@ class WorkerProcess:
     def _batch(self) -> int:
         if self._stopping.is_set():
             return 0
-        classifier = self._runtime.classifier()
-        if classifier is None:
-            return 0
-        count = run_batch(classifier=classifier, worker=self.name, stopping=self._stopping.is_set)
+        # A model that never finishes loading must not keep the process for ever; a batch then
+        # sets its own, shorter limit.
+        faulthandler.dump_traceback_later(settings.LOAD_LIMIT.total_seconds(), exit=True)
+        try:
+            classifier = self._runtime.classifier()
+            if classifier is None:
+                return 0
+            count = run_batch(
+                classifier=classifier, worker=self.name, stopping=self._stopping.is_set
+            )
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         workers.seen(name=self.name, model=classifier.info, films=count)
         return count
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from diagnosis.errors import StorageUnavailable
+from diagnosis.models import Image
 from ml.contracts import FilmLimits
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_reachable() -> None:
+    """Raise StorageUnavailable where the store as a whole is away, such as a share not mounted."""
+    if not os.access(settings.FILM_DIR, os.R_OK | os.X_OK) and Image.objects.exists():
+        raise StorageUnavailable
 
 
 def read(*, key: str, sha256: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from django.db import transaction
 
 from diagnosis.errors import StaleAttempt
@@ -25,9 +26,10 @@ def record(
 ) -> bool:
     """Store a score and end the job; False when the fence refused a late worker.
 
-    A score that is not a finite number in [0, 1] ends the job as FAILED(NON_FINITE): no label.
+    A score that is not a finite number in [0, 1], or a map with such a number, ends the job as
+    FAILED(NON_FINITE): no label.
     """
-    if not (math.isfinite(prediction.probability) and 0 <= prediction.probability <= 1):
+    if not _is_sound(prediction):
         return fail(job_id=job_id, attempt=attempt, code=JobCode.NON_FINITE, actor=actor)
 
     def write(job: Job) -> None:
@@ -97,6 +99,13 @@ def _tell_late(job_id: int, actor: Actor) -> None:
         after={"status": job.status, "attempt": job.attempt},
         outcome=Outcome.REFUSED,
     )
+
+
+def _is_sound(prediction: Prediction) -> bool:
+    """Both are asked: the logit of an infinite score is infinite, its probability a plain 1."""
+    evidence = prediction.activation_map
+    in_range = math.isfinite(prediction.probability) and 0 <= prediction.probability <= 1
+    return in_range and (evidence is None or bool(np.isfinite(evidence).all()))
 
 
 def _rows(prediction: Prediction) -> list[list[float]] | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
 
 from diagnosis.models import AuditEvent, Job, Reading, Result, Study
 from diagnosis.services import jobs, lifecycle, readings, results
+from ml.contracts import Prediction
 from tests.integration.diagnosis.work import (
     INFO,
     WORKER,
@@ -57,6 +59,24 @@ def test_what_is_no_probability_is_a_failure_and_no_label(
     assert not Result.objects.exists()
     study.refresh_from_db()
     assert (study.state, study.ai_unavailable) == ("AWAITING_READ", True)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_map_that_is_not_finite_is_a_failure_too(
+    submit: Callable[..., Study], number: float
+) -> None:
+    """An infinite logit gives a plain probability of 1."""
+    submit()
+    held = claim_one()
+    evidence = np.array([[0.5, number]], dtype=np.float32)
+    results.record(
+        job_id=held.id,
+        attempt=held.attempt,
+        prediction=Prediction(1.0, evidence),
+        model=INFO,
+        actor=WORKER,
+    )
+    assert (Job.objects.get().code, Result.objects.exists()) == ("NON_FINITE", False)
 
 
 @pytest.mark.parametrize(("number", "label"), [(0.0, False), (0.4999, False), (0.5, True)])

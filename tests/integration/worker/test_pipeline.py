@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
+from diagnosis.errors import StorageUnavailable
 from diagnosis.models import AuditEvent, Job, Result, Study
 from diagnosis.queries import invariants
 from diagnosis.services import films as store
@@ -116,10 +117,31 @@ def test_a_changed_film_fails_and_stays_on_the_worklist(submit: Any, settings: A
 def test_an_unreachable_store_costs_no_budget(submit: Any, settings: Any, tmp_path: Path) -> None:
     submit()
     settings.FILM_DIR = tmp_path / "unmounted"
-    run()
+    events = AuditEvent.objects.count()
+    for _ in range(3):
+        with pytest.raises(StorageUnavailable):
+            run()
     job = Job.objects.get()
-    assert (job.status, job.errors, job.crashes) == (JobStatus.QUEUED, 0, 0)
-    assert job.not_before > job.created_at
+    assert (job.status, job.attempt, job.errors, job.crashes) == (JobStatus.QUEUED, 0, 0, 0)
+    assert AuditEvent.objects.count() == events  # a long outage does not flood the trail
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_film_that_cannot_be_read_now_costs_no_budget(
+    submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit()
+    submit()
+
+    def away(**_: Any) -> bytes:
+        raise StorageUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", away)
+        with pytest.raises(StorageUnavailable):
+            run()
+    assert set(Job.objects.values_list("status", "crashes", "errors")) == {("QUEUED", 0, 0)}
+    assert run() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,6 +181,24 @@ class TestDatabaseAway:
         assert Job.objects.values_list("status", "crashes", "errors").get() == ("QUEUED", 0, 0)
         run()
         assert Job.objects.get().code == "BLANK_OR_SATURATED"
+
+
+def test_a_result_that_cannot_be_stored_leaves_its_neighbours_alone(
+    submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(3):
+        submit([film(seed)])
+    real, culprit = results.record, Job.objects.order_by("pk")[1].pk
+
+    def refused(**arguments: Any) -> bool:
+        if arguments["job_id"] == culprit:
+            raise IntegrityError("refused by a constraint")
+        return real(**arguments)
+
+    monkeypatch.setattr(results, "record", refused)
+    run()
+    statuses = sorted(Job.objects.values_list("status", "errors"))
+    assert statuses == [(JobStatus.QUEUED, 1), *[(JobStatus.SUCCEEDED, 0)] * 2]
 
 
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), -0.1, 1.5])
