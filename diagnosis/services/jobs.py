@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_ERRORS = 3
-MAX_LONE_CRASHES = 3
 _BACKOFF = timedelta(seconds=2)
 _BACKOFF_CAP = timedelta(minutes=5)
 
@@ -108,7 +107,7 @@ def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:
         return [
             _claimed(job)
             for job in _eligible(now=now, model_digest=model_digest, limit=limit)
-            if _step(
+            if step(
                 job,
                 JobEvent.CLAIM,
                 actor=actor,
@@ -171,7 +170,7 @@ def owned(*, job_id: int, attempt: int) -> Job:
 
 def finish(*, job: Job, event: JobEvent, actor: Actor, code: str = "", **after: Any) -> None:
     """End a job that the caller owns; the fence is checked again by the UPDATE itself."""
-    if not _step(job, event, actor=actor, audit_after=after, **_ended(code)):
+    if not step(job, event, actor=actor, audit_after=after, **ended(code)):
         raise StaleAttempt
     lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
 
@@ -190,11 +189,11 @@ def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
             return False
         errors = job.errors + 1
         if errors >= MAX_ERRORS:
-            changes = {"errors": errors, **_ended(JobCode.ERROR)}
-            moved = _step(job, JobEvent.FAIL, actor=actor, **changes)
+            changes = {"errors": errors, **ended(JobCode.ERROR)}
+            moved = step(job, JobEvent.FAIL, actor=actor, **changes)
         else:
-            moved = _step(
-                job, JobEvent.RETRY, actor=actor, errors=errors, **_waiting(backoff(errors))
+            moved = step(
+                job, JobEvent.RETRY, actor=actor, errors=errors, **waiting(backoff(errors))
             )
         lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
         return moved
@@ -207,65 +206,48 @@ def postpone(*, job_id: int, attempt: int, actor: Actor, delay: timedelta) -> bo
             job = owned(job_id=job_id, attempt=attempt)
         except StaleAttempt:
             return False
-        return _step(job, JobEvent.RELEASE, actor=actor, **_waiting(delay))
-
-
-def reap_expired(*, actor: Actor, limit: int = 200) -> int:
-    """Hand back every job whose lease ended. Any number of reapers may run at once."""
-    expired = Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__lt=db_now())
-    keys = list(expired.order_by("lease_expires_at").values_list("pk", "attempt")[:limit])
-    return sum(_reap(job_id, attempt, actor) for job_id, attempt in keys)
-
-
-def _reap(job_id: int, attempt: int, actor: Actor) -> bool:
-    with transaction.atomic():
-        try:
-            job = owned(job_id=job_id, attempt=attempt)
-        except StaleAttempt:
-            return False  # another reaper, or its worker, got there first
-        if job.lease_expires_at is None or job.lease_expires_at >= db_now():
-            return False  # a heartbeat arrived in between
-        crashes = job.crashes + 1
-        # The first crash may be a neighbour's; only those after it were this job's alone.
-        if crashes > MAX_LONE_CRASHES:
-            return _end_poison(job, crashes, actor)
-        return _step(
-            job, JobEvent.LOSE_LEASE, actor=actor, crashes=crashes, **_waiting(backoff(crashes))
-        )
-
-
-def _end_poison(job: Job, crashes: int, actor: Actor) -> bool:
-    moved = _step(job, JobEvent.FAIL, actor=actor, crashes=crashes, **_ended(JobCode.POISON))
-    lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
-    return moved
+        return step(job, JobEvent.RELEASE, actor=actor, **waiting(delay))
 
 
 def cancel(*, job: Job, actor: Actor, reason: str = "") -> None:
     """End a job that has not ended; its worker's late result will be refused by the fence."""
     with transaction.atomic():
-        if not _step(job, JobEvent.CANCEL, actor=actor, reason=reason, **_ended("")):
+        if not step(job, JobEvent.CANCEL, actor=actor, reason=reason, **ended("")):
             raise TransitionRefused
         lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+
+
+def move(*, job: Job, model_version: ModelVersion, actor: Actor, reason: str) -> Job | None:
+    """Queue a waiting film for another model version instead; None when a worker was faster.
+
+    One change of the study, not two: it waits for its analysis before and after.
+    """
+    with transaction.atomic():
+        if not step(job, JobEvent.CANCEL, actor=actor, reason=reason, **ended("")):
+            return None
+        successor = queue(image=job.image, model_version=model_version, actor=actor, supersedes=job)
+        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        return successor
 
 
 def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
     """End a waiting job that can never run: its film is gone from the store."""
     with transaction.atomic():
-        moved = _step(job, JobEvent.FAIL, actor=actor, **_ended(code))
+        moved = step(job, JobEvent.FAIL, actor=actor, **ended(code))
         if moved:
             lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
         return moved
 
 
-def _ended(code: str) -> dict[str, Any]:
+def ended(code: str) -> dict[str, Any]:
     return {"code": code, "finished_at": db_now(), "lease_expires_at": None}
 
 
-def _waiting(delay: timedelta) -> dict[str, Any]:
+def waiting(delay: timedelta) -> dict[str, Any]:
     return {"not_before": db_now() + delay, "lease_expires_at": None, "worker": ""}
 
 
-def _step(
+def step(
     job: Job,
     event: JobEvent,
     *,
@@ -274,7 +256,10 @@ def _step(
     audit_after: dict[str, Any] | None = None,
     **changes: Any,
 ) -> bool:
-    """One transition with its audit event; False when another process was faster."""
+    """One transition with its audit event; False when another process was faster.
+
+    For the services of the queue alone: every change of a status is made here.
+    """
     before = JobStatus(job.status)
     after = JOB_TRANSITIONS.get((before, event))
     if after is None:

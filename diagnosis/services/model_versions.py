@@ -45,34 +45,40 @@ def register(
 
 
 def activate(*, actor: Actor, version: ModelVersion, reason: str = "") -> None:
-    """Make this version the one that analyses; films still waiting are queued for it instead."""
+    """Make this version the one that analyses from now on.
+
+    Films that wait for the former one are queued for it: some at once, many by the sweeper.
+    """
     with transaction.atomic():
-        if version.stage == Stage.ACTIVE:
+        # Every row, in one order, so that two activations take turns.
+        rows = {row.pk: row for row in ModelVersion.objects.select_for_update().order_by("pk")}
+        chosen = rows[version.pk]
+        if chosen.stage == Stage.ACTIVE:
             return
-        _set_stage(active(), Stage.RETIRED, actor, reason)
-        _set_stage(version, Stage.ACTIVE, actor, reason)
-        requeue_retired(actor=actor)
+        for row in rows.values():
+            if row.stage == Stage.ACTIVE:
+                _set_stage(row, Stage.RETIRED, actor, reason)
+        _set_stage(chosen, Stage.ACTIVE, actor, reason)
+    version.stage = chosen.stage
+    requeue_retired(actor=actor)
 
 
-def requeue_retired(*, actor: Actor) -> int:
+def requeue_retired(*, actor: Actor, limit: int = 200) -> int:
     """Queue for the active version what waits for a retired one, which no worker claims any more.
 
-    Most move when the version is activated; the sweeper finds the few that came back to the queue
-    after it: lost or handed back by a worker, or submitted in that very moment.
+    That is what waited when the version was changed, and the few that came back to the queue
+    later: lost or handed back by a worker, or submitted in that very moment. Each film in a
+    transaction of its own, so that a long queue keeps nobody waiting.
     """
-    stranded = Job.objects.filter(status=JobStatus.QUEUED, model_version__stage=Stage.RETIRED)
     version = active()
-    if version is None or not stranded.exists():
-        return 0  # the usual round takes no lock
-    with transaction.atomic():
-        stranded = stranded.select_related("image__study__site", "model_version")
-        # Locked, so that no worker claims one between this look and its cancellation.
-        found = list(stranded.select_for_update(of=("self",)))
-        for job in found:
-            jobs.cancel(job=job, actor=actor, reason="another model version is active")
-            jobs.queue(image=job.image, model_version=version, actor=actor, supersedes=job)
-            lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
-        return len(found)
+    if version is None:
+        return 0
+    stranded = Job.objects.filter(status=JobStatus.QUEUED, model_version__stage=Stage.RETIRED)
+    reason = "another model version is active"
+    return sum(
+        jobs.move(job=job, model_version=version, actor=actor, reason=reason) is not None
+        for job in stranded.select_related("image__study__site", "model_version")[:limit]
+    )
 
 
 def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
@@ -95,9 +101,7 @@ def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
         return successor
 
 
-def _set_stage(version: ModelVersion | None, stage: Stage, actor: Actor, reason: str) -> None:
-    if version is None:
-        return
+def _set_stage(version: ModelVersion, stage: Stage, actor: Actor, reason: str) -> None:
     before = version.stage
     version.stage = stage
     version.save(update_fields=["stage"])

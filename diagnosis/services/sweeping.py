@@ -13,7 +13,7 @@ from django.db import transaction
 from diagnosis import dispatch
 from diagnosis.errors import StorageUnavailable
 from diagnosis.models import Image, Job
-from diagnosis.services import films, jobs, lifecycle, model_versions
+from diagnosis.services import films, jobs, lifecycle, model_versions, reaping
 from diagnosis.states import TO_READ, JobCode, JobStatus
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def sweep(*, actor: Actor) -> Swept:
     that it made, or a queue without workers would fill the broker with messages.
     """
     swept = Swept(
-        reaped=jobs.reap_expired(actor=actor),
+        reaped=reaping.reap_expired(actor=actor),
         overdue=lifecycle.promote_overdue(actor=actor),
         queued=queue_missing(actor=actor) + model_versions.requeue_retired(actor=actor),
     )

@@ -14,7 +14,7 @@ from diagnosis import triggers
 from diagnosis.models import AuditEvent, Reading, Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
-from diagnosis.services import audit, claims, jobs, lifecycle, model_versions, readings
+from diagnosis.services import audit, claims, jobs, lifecycle, model_versions, readings, reaping
 from tests import films
 from tests.integration.diagnosis.work import (
     WORKER,
@@ -209,7 +209,7 @@ def _everything(study: Study, radiologist: Any, administrator: Any, web: Client)
     who = {"user": radiologist, "actor": Actor.of(radiologist), "study": study}
     film = study.images.get()
     lose_lease(claim_one())
-    jobs.reap_expired(actor=WORKER)
+    reaping.reap_expired(actor=WORKER)
     skip_waiting()
     held = claim_one()
     jobs.release(job_id=held.id, attempt=held.attempt, actor=WORKER)

@@ -12,7 +12,7 @@ from diagnosis.errors import StaleAttempt, TransitionRefused
 from diagnosis.models import AuditEvent, Job, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
-from diagnosis.services import jobs
+from diagnosis.services import jobs, reaping
 from diagnosis.states import JobStatus
 from tests.integration.diagnosis.work import (
     WORKER,
@@ -37,7 +37,7 @@ def row(job_id: int) -> Job:
 
 
 def reap() -> int:
-    return jobs.reap_expired(actor=SWEEPER)
+    return reaping.reap_expired(actor=SWEEPER)
 
 
 def crash(times: int) -> Job:
@@ -188,7 +188,7 @@ class TestReaper:
         self, submit: Callable[..., Study]
     ) -> None:
         study = submit()
-        assert crash(jobs.MAX_LONE_CRASHES).status == "QUEUED"
+        assert crash(reaping.MAX_LONE_CRASHES).status == "QUEUED"
         job = crash(1)
         assert (job.status, job.code) == ("FAILED", "POISON")
         assert job.finished_at is not None

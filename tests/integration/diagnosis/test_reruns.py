@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from diagnosis.errors import TransitionRefused
-from diagnosis.models import AuditEvent, Job, Study
+from diagnosis.models import AuditEvent, Job, ModelVersion, Study
 from diagnosis.permissions import Actor
 from diagnosis.services import jobs, model_versions, readings, sweeping
 from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim, claim_one, score
@@ -121,6 +121,21 @@ class TestActivation:
         study.refresh_from_db()
         assert (study.state, study.ai_unavailable) == ("PROCESSING", False)
 
+    def test_a_long_queue_is_moved_bit_by_bit(
+        self, submit: Callable[..., Study], model_version: Any
+    ) -> None:
+        study, *_ = [submit() for _ in range(3)]
+        ModelVersion.objects.update(stage="RETIRED")
+        second, _ = model_versions.register(
+            actor=SWEEPER, manifest={"name": "b", "version": 2}, digest="b" * 64, folder="b"
+        )
+        ModelVersion.objects.filter(pk=second.pk).update(stage="ACTIVE")
+        moved = [model_versions.requeue_retired(actor=SWEEPER, limit=2) for _ in range(3)]
+        assert moved == [2, 1, 0]
+        told = AuditEvent.objects.filter(study=str(study.uid)).values_list("action", flat=True)
+        # Its analysis was never complete, so the trail does not say so.
+        assert list(told) == ["JOB_QUEUED", "STUDY_SUBMITTED", "JOB_CANCEL", "JOB_QUEUED"]
+
     def test_activating_twice_changes_nothing(self, model_version: Any) -> None:
         before = AuditEvent.objects.count()
         model_versions.activate(actor=SWEEPER, version=model_version)
@@ -146,6 +161,20 @@ class TestTogether:
         assert set(Job.objects.filter(status="QUEUED").values_list("model_version", flat=True)) == {
             second.pk
         }
+
+    def test_two_activations_at_once_leave_one_active(self, model_version: Any) -> None:
+        others = [
+            model_versions.register(
+                actor=SWEEPER, manifest={"name": n, "version": 2}, digest=n * 64, folder=n
+            )[0]
+            for n in "bc"
+        ]
+        answers = at_once(
+            [lambda v=v: model_versions.activate(actor=SWEEPER, version=v) for v in others]
+        )
+        assert answers == [None, None]
+        assert model_versions.active() in others
+        assert ModelVersion.objects.filter(stage="RETIRED").count() == 2
 
     def test_resubmissions_at_once_make_one_job(self, submit: Callable[..., Study]) -> None:
         submit()

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from diagnosis.models import AuditEvent, Job, Reading, Result, Study
-from diagnosis.services import jobs, lifecycle, readings, results
+from diagnosis.services import lifecycle, readings, reaping, results
 from ml.contracts import Prediction
 from tests.integration.diagnosis.work import (
     INFO,
@@ -111,7 +111,7 @@ class TestFence:
         submit()
         old = claim_one()
         lose_lease(old)
-        jobs.reap_expired(actor=WORKER)
+        reaping.reap_expired(actor=WORKER)
         skip_waiting()
         new = claim_one()
         assert not score(old, 0.1)
