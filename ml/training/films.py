@@ -49,7 +49,8 @@ def load_pixels(films: FilmSet, size: int, progress: Progress) -> UInt8Array:
 class Epoch:
     """One pass over some films in batches, changed and shuffled by (seed, number).
 
-    With `jitter` None the films are given as they are, in order.
+    With `jitter` None the films are given as they are, in order. With `graded` each film draws how
+    much of the jitter it gets, from none to all, so that films as they are belong to what is learnt.
     """
 
     pixels: UInt8Array
@@ -59,6 +60,7 @@ class Epoch:
     seed: int = 0
     number: int = 0
     shuffle: bool = False
+    graded: bool = False
 
     def __len__(self) -> int:
         return math.ceil(len(self.where) / self.batch_size)
@@ -79,6 +81,7 @@ class Epoch:
         film = self.pixels[position]
         if self.jitter is not None:
             rng = np.random.default_rng([self.seed, self.number, position])
-            film = augment(film, self.jitter, rng)
+            jitter = self.jitter.times(rng.random()) if self.graded else self.jitter
+            film = augment(film, jitter, rng)
         scaled: FloatArray = film.astype(np.float32) / np.float32(255)
         return scaled

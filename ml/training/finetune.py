@@ -77,6 +77,7 @@ def _epoch(films: Films, schedule: Schedule, number: int) -> Epoch:
         schedule.seed,
         number,
         shuffle=True,
+        graded=True,
     )
 
 

@@ -15,7 +15,7 @@ from ml.datasets import open_films
 from ml.metrics.scores import weighted_metrics
 from ml.pixels import PREPROCESSING_ID
 from ml.training import split as splits
-from ml.training.augment import MILD, STRONG
+from ml.training.augment import MILD, STRONG, WIDE
 from ml.training.features import extractor, features
 from ml.training.films import Epoch, load_pixels
 from ml.training.finetune import Films, Schedule, finetune
@@ -134,7 +134,7 @@ class Trainer:
         """Fine-tune; go back to the head alone where validation does not prefer the outcome."""
         before, stored = self._judge("head"), self.model.get_weights()
         corpus = self.corpus
-        films = Films(corpus.pixels, corpus.labels, corpus.where(splits.TRAIN), STRONG)
+        films = Films(corpus.pixels, corpus.labels, corpus.where(splits.TRAIN), WIDE)
         checkpoint = self.work / "finetune.npz"
         finetune(self.model, films, self.plan.schedule, checkpoint, self.progress)
         if self._judge("fine-tuned") >= before:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -199,3 +200,25 @@ def test_normalisation_statistics_never_move(room: Path, tmp_path: Path) -> None
     assert len(moving) > 50
     for variable, value in zip(moving, before, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
+
+
+def test_a_graded_epoch_holds_films_almost_as_they_are_and_much_changed_ones() -> None:
+    from ml.training.augment import STRONG
+    from ml.training.films import Epoch
+
+    pixels = np.random.default_rng(1).integers(0, 256, (64, SIZE, SIZE), dtype=np.uint8)
+    pixels = np.repeat(np.repeat(pixels[:, ::4, ::4], 4, 1), 4, 2)  # coarse: no change by a shift
+    jitter = dataclasses.replace(STRONG, flip_p=0.0)
+    epoch = Epoch(pixels, np.arange(64), 64, jitter, seed=1, graded=True)
+    ((films, _where),) = epoch.batches()
+    change = np.abs(films[..., 0] * 255 - pixels).mean((1, 2))
+    assert change.min() < 5
+    assert change.max() > 25
+
+
+def test_no_share_of_a_jitter_changes_nothing() -> None:
+    from ml.training.augment import STRONG, augment
+
+    film = np.random.default_rng(2).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    still = dataclasses.replace(STRONG, flip_p=0.0).times(0.0)
+    np.testing.assert_array_equal(augment(film, still, np.random.default_rng(3)), film)
