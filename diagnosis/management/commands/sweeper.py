@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 
 from diagnosis.permissions import Actor
 from diagnosis.services import sweeping
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from diagnosis.services.sweeping import Swept
+
 FILM_ROUND = timedelta(minutes=10)
+JOIN_SECONDS = 5.0
 
 
 class Command(BaseCommand):
@@ -37,17 +42,38 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
-        self._run(actor, stopping)
+        self.run(actor, stopping)
 
-    def _run(self, actor: Actor, stopping: threading.Event) -> None:
-        next_films = time.monotonic()
-        while not stopping.wait(settings.SWEEP_INTERVAL.total_seconds()):
-            try:
-                close_old_connections()
-                if swept := sweeping.sweep(actor=actor):
-                    self.stdout.write(str(swept))
-                if time.monotonic() >= next_films:
-                    next_films = time.monotonic() + FILM_ROUND.total_seconds()
-                    sweeping.sweep_films(actor=actor)
-            except DatabaseError as error:
-                self.stderr.write(f"database does not answer: {type(error).__name__}")
+    def run(self, actor: Actor, stopping: threading.Event) -> None:
+        """Both rounds until `stopping`, each in a thread of its own: a slow film store must not
+        keep lost films from being handed back.
+        """
+        rounds = [
+            (settings.SWEEP_INTERVAL, lambda: sweeping.sweep(actor=actor)),
+            (FILM_ROUND, lambda: sweeping.sweep_films(actor=actor)),
+        ]
+        threads = [
+            # Daemons: a round that hangs in the store does not keep the process from ending.
+            threading.Thread(target=self._repeat, args=(*each, stopping), daemon=True)
+            for each in rounds
+        ]
+        for thread in threads:
+            thread.start()
+        stopping.wait()
+        for thread in threads:
+            thread.join(JOIN_SECONDS)
+
+    def _repeat(
+        self, pause: timedelta, work: Callable[[], Swept], stopping: threading.Event
+    ) -> None:
+        try:
+            while not stopping.is_set():
+                try:
+                    close_old_connections()
+                    if swept := work():
+                        self.stdout.write(str(swept))
+                except (DatabaseError, OSError) as error:
+                    self.stderr.write(f"does not answer: {type(error).__name__}")
+                stopping.wait(pause.total_seconds())
+        finally:
+            connection.close()

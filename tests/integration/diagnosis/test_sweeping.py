@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from datetime import timedelta
 from io import StringIO
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from diagnosis.management.commands.sweeper import Command
 from diagnosis.models import AuditEvent, Image, Job, Study
 from diagnosis.permissions import Actor
 from diagnosis.services import films as store
 from diagnosis.services import intake, model_versions, sweeping
 from tests import films
 from tests.integration.diagnosis.work import analyse, at_once, claim, claim_one, lose_lease
+from tests.servers import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +131,64 @@ class TestFiles:
         assert any(orphan in line for line in found)
         assert any(f"film {lost.pk} " in line for line in found)
         assert not any(f"film {whole.pk} " in line for line in found)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestProcess:
+    @pytest.fixture
+    def sweeper(self, settings: Any) -> Iterator[threading.Thread]:
+        settings.SWEEP_INTERVAL = timedelta(milliseconds=50)
+        stopping = threading.Event()
+        thread = threading.Thread(target=Command(stderr=StringIO()).run, args=(SWEEPER, stopping))
+        yield thread
+        stopping.set()
+        thread.join(30)
+        assert not thread.is_alive()
+
+    def test_a_store_that_hangs_does_not_keep_lost_films(
+        self,
+        submit: Callable[..., Study],
+        sweeper: threading.Thread,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        submit()
+        submit()
+        held = claim_one()
+        hangs, goes_on = threading.Event(), threading.Event()
+
+        def hang(**_: Any) -> bytes:
+            hangs.set()
+            goes_on.wait(30)
+            return b""
+
+        monkeypatch.setattr(store, "read", hang)
+        sweeper.start()
+        try:
+            assert hangs.wait(30)
+            lose_lease(held)
+            wait_for(lambda: Job.objects.filter(crashes=1).exists(), 30, "the reaper")
+        finally:
+            goes_on.set()
+
+    def test_a_broken_store_does_not_end_it(
+        self,
+        submit: Callable[..., Study],
+        sweeper: threading.Thread,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        submit()
+        held = claim_one()
+        asked = threading.Event()
+
+        def broken() -> Any:
+            asked.set()
+            raise PermissionError("read-only file system")
+
+        monkeypatch.setattr(store, "stored", broken)
+        sweeper.start()
+        assert asked.wait(30)
+        lose_lease(held)
+        wait_for(lambda: Job.objects.filter(crashes=1).exists(), 30, "the reaper")
 
 
 class TestCheckInvariants:
