@@ -12,7 +12,7 @@ from diagnosis.models.choices import choices, one_of
 from diagnosis.models.clock import db_now
 from diagnosis.models.patient import Patient
 from diagnosis.models.site import Site
-from diagnosis.states import Priority, StudyState
+from diagnosis.states import TO_READ, Priority, StudyState
 
 
 class Study(models.Model):
@@ -49,7 +49,11 @@ class Study(models.Model):
         indexes = [
             models.Index(fields=["site", "state", "worklist_rank", "id"], name="study_worklist"),
             models.Index(fields=["worklist_rank", "id"], name="study_rank"),
-            models.Index(fields=["due_at"], name="study_due", condition=Q(is_overdue=False)),
+            models.Index(
+                fields=["due_at"],
+                name="study_due",
+                condition=Q(is_overdue=False, state__in=sorted(s.value for s in TO_READ)),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, When
 
 from diagnosis.models import CaseClaim, Image, Job, Result, Study
 from diagnosis.models.clock import db_now
@@ -53,9 +53,11 @@ def page(
     if place := _place(user, after):
         rank, key = place
         rows = rows.filter(Q(worklist_rank__gt=rank) | Q(worklist_rank=rank, id__gt=key))
-    studies = list(with_details(rows)[: size + 1])
-    more = len(studies) > size
-    return Page(studies[:size], str(studies[size - 1].uid) if more else "")
+    # The keys first, by the index alone: the details are counted for one page, not for all rows.
+    keys = list(rows.values_list("pk", flat=True)[: size + 1])
+    shown = with_details(Study.objects.filter(pk__in=keys[:size]))
+    studies = list(shown.order_by("worklist_rank", "id"))
+    return Page(studies, str(studies[-1].uid) if len(keys) > size else "")
 
 
 def _place(user: User, after: str) -> tuple[int, int] | None:
@@ -81,11 +83,14 @@ def counts(user: User) -> dict[str, dict[str, int]]:
 def with_details(rows: QuerySet[Study]) -> QuerySet[Study]:
     """What a row shows: patient, top score, how many films and how many are still analysed.
 
+    A film at or above its own threshold comes before a higher score below a higher threshold, so
+    that the study's label never hides a film's.
+
     Adds `top_probability`, `top_threshold`, `film_count`, `pending_count`, `held_by`.
     """
     current = Result.objects.filter(
         job__image__study=OuterRef("pk"), job__superseded_by__isnull=True, is_late=False
-    ).order_by("-probability")
+    ).order_by(Case(When(probability__gte=F("threshold"), then=0), default=1), "-probability")
     live = CaseClaim.objects.filter(study=OuterRef("pk"), lease_expires_at__gt=db_now())
     active = Count(
         "images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True

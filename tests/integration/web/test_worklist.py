@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,10 @@ from diagnosis.models import Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.queries import worklist as query
-from diagnosis.services import claims, readings
+from diagnosis.services import claims, jobs, readings, results
 from diagnosis.web.present import percent
+from ml.contracts import Prediction
+from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
 from tests import films
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +87,25 @@ def test_a_film_without_a_score_is_marked_and_has_no_label(
     assert "New film needed" in text
     assert "No score" in text
     assert "uggest pneumonia" not in text
+
+
+def test_a_film_over_its_own_threshold_is_never_hidden_by_a_higher_score(
+    as_user: Any, submit: Any, radiologist: Any
+) -> None:
+    """Two model versions may have analysed the films of one study."""
+    submit([films.as_png8(films.chest(n, size=(300, 260))) for n in (1, 2)])
+    for probability, threshold in ((0.6, 0.7), (0.5, 0.3)):
+        (held,) = jobs.claim(worker="w", model_digest=FAKE_DIGEST, limit=1)
+        results.record(
+            job_id=held.id,
+            attempt=held.attempt,
+            prediction=Prediction(probability),
+            model=replace(FakeClassifier().info, threshold=threshold),
+            actor=Actor.system("w"),
+        )
+    text = page(as_user(radiologist))
+    assert "Suggests pneumonia" in text
+    assert "50.0 %" in text
 
 
 def test_a_slow_analysis_raises_an_alarm(as_user: Any, submit: Any, radiologist: Any) -> None:
