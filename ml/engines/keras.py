@@ -49,7 +49,7 @@ class KerasClassifier:
             preprocessing_id=raw["preprocessing_id"],
             input_size=int(raw["input_size"]),
             threshold=manifest.threshold,
-            explains=True,
+            explains=architectures.ARCHITECTURES[raw["architecture"]].explains,
             engine=f"keras {keras.__version__}, tensorflow {tf.__version__}",
         )
         size = self.info.input_size
@@ -67,10 +67,13 @@ class KerasClassifier:
         return found
 
     def _classify(self, batch: FloatArray) -> list[Prediction]:
-        logits, evidence = self._run(tf.convert_to_tensor(batch, tf.float32))
-        scores = self._calibration.probabilities(logits.numpy()[:, 0])
-        maps = activation_maps(evidence.numpy(), self._calibration)
-        return [Prediction(float(score), plane) for score, plane in zip(scores, maps, strict=True)]
+        found = self._run(tf.convert_to_tensor(batch, tf.float32))
+        logits = found[0] if self.info.explains else found
+        scores = [float(x) for x in self._calibration.probabilities(logits.numpy()[:, 0])]
+        if not self.info.explains:
+            return [Prediction(score) for score in scores]
+        maps = activation_maps(found[1].numpy(), self._calibration)
+        return [Prediction(score, plane) for score, plane in zip(scores, maps, strict=True)]
 
     def _prove(self, directory: Path, manifest: Manifest) -> None:
         """The golden films must score as they did when the bundle was made. Also warms the trace."""
@@ -89,11 +92,13 @@ class KerasClassifier:
 
 
 def _load(directory: Path, raw: Any) -> keras.Model:
+    options = architectures.Options(size=int(raw["input_size"]), width=float(raw.get("width", 1)))
     try:
-        build = architectures.builder(raw["architecture"])
+        model = architectures.build(raw["architecture"], options)
     except KeyError as error:
         raise bundle.BundleError("UNKNOWN_ARCHITECTURE", str(error.args[0])) from error
-    model = build(int(raw["input_size"]))
+    except architectures.OptionsError as error:
+        raise bundle.BundleError("IMPOSSIBLE_OPTIONS", str(error)) from error
     try:
         model.load_weights(directory / bundle.WEIGHTS)
     except (OSError, ValueError, KeyError) as error:

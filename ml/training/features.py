@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from ml.architectures.mobilenetv2 import BACKBONE
+from ml.architectures.heads import EVIDENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def extractor(model: keras.Model) -> keras.Model:
     """The part of the model before its head, pooled: (n, S, S, 1) -> (n, channels)."""
-    maps = model.get_layer(BACKBONE)
-    colour = model.get_layer("as_rgb").output
-    pooled = keras.layers.GlobalAveragePooling2D()(maps(colour, training=False))
+    pooled = keras.layers.GlobalAveragePooling2D()(model.get_layer(EVIDENCE).input)
     return keras.Model(model.inputs, pooled)
 
 

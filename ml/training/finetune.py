@@ -1,6 +1,6 @@
 """Fine-tune the whole network on changed films, at a low rate, resumable after every epoch.
 
-Batch normalisation stays frozen (see `ml.architectures.mobilenetv2`). The learning rate rises
+Batch normalisation stays frozen (see `ml.architectures.backbones`). The learning rate rises
 over the first steps and falls along a half cosine, so the last epoch is the one to take.
 """
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml import architectures, bundle
-from ml.architectures.mobilenetv2 import HEAD
+from ml.architectures import Options
+from ml.architectures.heads import EVIDENCE
 from ml.datasets import open_films
 from ml.metrics.scores import weighted_metrics
 from ml.pixels import PREPROCESSING_ID
@@ -88,7 +89,9 @@ class Trainer:
             parts=np.array(splits.split_films(films.films, links, plan.seed)),
             seed=plan.seed,
         )
-        self.model: keras.Model = architectures.builder(ARCHITECTURE)(plan.size, plan.weights)
+        self.model: keras.Model = architectures.build(
+            ARCHITECTURE, Options(size=plan.size, weights=plan.weights)
+        )
         self.candidates: dict[str, Any] = {}
 
     def run(self) -> bundle.Manifest:
@@ -119,7 +122,7 @@ class Trainer:
         ]
         labels = np.tile(self.corpus.truth(splits.TRAIN), len(train))
         head = fit_head(np.concatenate(train), labels, checks)
-        evidence = self.model.get_layer(HEAD)
+        evidence = self.model.get_layer(EVIDENCE)
         kernel = head.kernel.reshape(evidence.get_weights()[0].shape)
         evidence.set_weights([kernel.astype(np.float32), np.array([head.bias], np.float32)])
         return head.strength

@@ -187,11 +187,11 @@ def test_fine_tuning_learns_repeats_and_resumes(tmp_path: Path) -> None:
 def test_normalisation_statistics_never_move(room: Path, tmp_path: Path) -> None:
     import keras
 
-    from ml.architectures import builder
+    from ml.architectures import Options, build
     from ml.training.augment import MILD
     from ml.training.finetune import Films, Schedule, finetune
 
-    model = builder("mobilenetv2")(SIZE, room / "backbone.weights.h5")
+    model = build("mobilenetv2", Options(SIZE, weights=room / "backbone.weights.h5"))
     moving = [v for v in model.variables if "moving" in v.path]
     before = [keras.ops.convert_to_numpy(v) for v in moving]
     pixels = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE), dtype=np.uint8)
