@@ -115,9 +115,8 @@ def write_readme(path: Path, distances: Distances, judge: Judge, redrawn: int) -
         chosen = textwrap.fill(
             f"Each of the twelve lies at least {MARGIN:g} logits on its own side of the threshold of "
             f"the model {judge.model}, because a draw that did not was thrown away and drawn again "
-            f"({redrawn} of {redrawn + 12} draws), and the sharpening was set with an eye on that "
-            "model: softer films drawn as NORMAL it calls PNEUMONIA. The samples therefore say "
-            "nothing about how often the model is right. "
+            f"({redrawn} of {redrawn + 12} draws), and the sharpening was set with an eye on an "
+            "earlier one. The samples therefore say nothing about how often the model is right. "
             "The golden films were not chosen so.",
             width=100,
             break_on_hyphens=False,

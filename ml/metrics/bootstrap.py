@@ -29,7 +29,8 @@ class Interval:
 
     def as_json(self) -> dict[str, float | None]:
         numbers = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: None if math.isnan(x) else float(x) for key, x in numbers.items()}
+        # Sums in another order differ in the last digits, and a value would leave its own interval.
+        return {key: None if math.isnan(x) else round(float(x), 12) for key, x in numbers.items()}
 
 
 @dataclass(frozen=True, slots=True)
