@@ -24,6 +24,8 @@ if not SECRET_KEY:
     )
 ALLOWED_HOSTS = env.words("PNEUMO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("PNEUMO_TRUSTED_ORIGINS")
+# Each appends its peer to X-Forwarded-For; how many of those entries are not the client's own.
+PROXIES = env.integer("PNEUMO_PROXIES", 0, low=0, high=10)
 
 INSTALLED_APPS = [
     "pneumo_site",

@@ -12,7 +12,8 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils.html import format_html
 
-from diagnosis.admin.door import GuardedAdmin, actor_of, is_administrator, site
+from diagnosis.actors import actor_of
+from diagnosis.admin.door import GuardedAdmin, is_administrator, site
 from diagnosis.admin.forms import NAMES, AccountForm, NewAccountForm, UserPasswordForm
 from diagnosis.models import Site
 from diagnosis.services import accounts

@@ -9,8 +9,9 @@ from django.contrib.admin.sites import AdminSite
 from django.contrib.auth.views import PasswordChangeView, redirect_to_login
 from django.urls import reverse
 
+from diagnosis.actors import actor_of
 from diagnosis.admin.forms import OwnPasswordForm
-from diagnosis.permissions import Actor, Role, roles_of, visible_to
+from diagnosis.permissions import Role, roles_of, visible_to
 from diagnosis.services import audit
 
 if TYPE_CHECKING:
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 
 def is_administrator(request: HttpRequest) -> bool:
     return Role.ADMINISTRATOR in roles_of(request.user)
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """The acting administrator, with address and request id, for the audit trail."""
-    return Actor.of(
-        request.user,
-        address=request.META.get("REMOTE_ADDR", ""),
-        request_id=getattr(request, "request_id", ""),
-    )
 
 
 class PneumoAdminSite(AdminSite):

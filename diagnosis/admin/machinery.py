@@ -9,8 +9,9 @@ from django.contrib.admin import action, register
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.template.response import TemplateResponse
 
+from diagnosis.actors import actor_of
 from diagnosis.admin.cases import StudyBoundAdmin
-from diagnosis.admin.door import GuardedAdmin, actor_of, site
+from diagnosis.admin.door import GuardedAdmin, site
 from diagnosis.admin.forms import ReasonForm
 from diagnosis.errors import DiagnosisError, InvalidInput
 from diagnosis.models import Job, ModelVersion, WorkerHeartbeat

@@ -1,4 +1,4 @@
-"""What a client may send, as serializers, and who it is."""
+"""What a client may send, as serializers."""
 
 from __future__ import annotations
 
@@ -8,28 +8,17 @@ from rest_framework import serializers
 
 from diagnosis.errors import InvalidInput
 from diagnosis.models.patient import Sex
-from diagnosis.permissions import Actor, sites_of
+from diagnosis.permissions import sites_of
 from diagnosis.queries.worklist import DEFAULT_TAB, TABS
 from diagnosis.services.intake import Submission
 from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 
 if TYPE_CHECKING:
-    from rest_framework.request import Request
-
     from diagnosis.models import Site
     from diagnosis.permissions import User
 
 _MAX_KEY = 100
-
-
-def actor_of(request: Request) -> Actor:
-    """The acting user, with address and request id, for the audit trail."""
-    return Actor.of(
-        request.user,
-        address=request.META.get("REMOTE_ADDR", ""),
-        request_id=getattr(request, "request_id", ""),
-    )
 
 
 class WorklistQuery(serializers.Serializer[Any]):

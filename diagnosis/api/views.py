@@ -12,8 +12,9 @@ from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from diagnosis.actors import actor_of
 from diagnosis.api import answers
-from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery, actor_of
+from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery
 from diagnosis.permissions import Role, require
 from diagnosis.queries import studies, worklist
 from diagnosis.services import intake, readings, viewing

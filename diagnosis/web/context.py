@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diagnosis.permissions import Actor, details_of
+from diagnosis.permissions import details_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -13,12 +13,3 @@ if TYPE_CHECKING:
 def roles(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     return {"roles": details_of(user) if user is not None else {}}
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """The acting user, with address and request id, for the audit trail."""
-    return Actor.of(
-        request.user,
-        address=request.META.get("REMOTE_ADDR", ""),
-        request_id=getattr(request, "request_id", ""),
-    )

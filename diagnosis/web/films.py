@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
+from diagnosis.actors import actor_of
 from diagnosis.services import viewing
-from diagnosis.web.context import actor_of
 from diagnosis.web.private import private
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import readings
 from diagnosis.web import study_page
-from diagnosis.web.context import actor_of
 from diagnosis.web.forms import AddendumForm, ReportForm
 from diagnosis.web.private import private
 

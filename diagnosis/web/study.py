@@ -8,10 +8,10 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import claims, viewing
 from diagnosis.web import study_page
-from diagnosis.web.context import actor_of
 from diagnosis.web.private import private
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
+from diagnosis.actors import actor_of
 from diagnosis.services import intake
-from diagnosis.web.context import actor_of
 from diagnosis.web.forms import SubmitForm
 from diagnosis.web.private import private
 
