@@ -105,6 +105,8 @@ class Actor:
 
     @classmethod
     def of(cls, user: User, *, address: str = "", request_id: str = "") -> Actor:
+        if not user.is_authenticated:
+            return cls("", "unknown", "not logged in", address, request_id)
         roles = ", ".join(sorted(roles_of(user)))
         return cls(str(user.pk), user.get_username(), roles, address, request_id)
 

@@ -40,7 +40,10 @@ def event(  # noqa: PLR0913 (an event has this many facts)
     outcome: Outcome = Outcome.SUCCESS,
     model_digest: str = "",
 ) -> AuditEvent:
-    """An unsaved event; raises KeyError for a field that is not on the allow-list."""
+    """An unsaved event; raises KeyError for a field that is not on the allow-list.
+
+    An unsaved `target` stands for a record that does not exist: its kind is told, and no id.
+    """
     for name in (*(before or {}), *(after or {})):
         if name not in ALLOWED_FIELDS:
             raise KeyError(f"{name} is not on the audit allow-list")
@@ -51,7 +54,7 @@ def event(  # noqa: PLR0913 (an event has this many facts)
         site=site or (study.site.code if study else ""),
         action=action,
         object_type=target._meta.model_name or "",
-        object_id=str(getattr(target, "uid", target.pk)),
+        object_id=str(getattr(target, "uid", target.pk) or ""),
         study=str(study.uid) if study else "",
         before=dict(before or {}),
         after=dict(after or {}),

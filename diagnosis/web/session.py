@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import views as auth
 from django.db import DatabaseError
@@ -11,15 +11,42 @@ from django.http import JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from diagnosis.actors import actor_of
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import may_open
+from diagnosis.services import sessions
 
 if TYPE_CHECKING:
+    from django.contrib.auth.forms import AuthenticationForm
     from django.http import HttpRequest, HttpResponse
 
 logger = logging.getLogger(__name__)
-login = auth.LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
-logout = auth.LogoutView.as_view()
+
+
+class LogIn(auth.LoginView):
+    template_name = "login.html"
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        sessions.opened(user=form.get_user(), actor=actor_of(self.request))
+        return response
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        name = form.cleaned_data.get("username", "")
+        sessions.refused(name=name, actor=actor_of(self.request))
+        return super().form_invalid(form)
+
+
+class LogOut(auth.LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated:
+            sessions.closed(user=request.user, actor=actor_of(request))
+        return super().post(request, *args, **kwargs)
+
+
+login = LogIn.as_view()
+logout = LogOut.as_view()
 
 
 @require_safe

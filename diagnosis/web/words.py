@@ -119,6 +119,9 @@ _EVENTS = {
     "CASE_RELEASED": "released the case",
     "READING_SIGNED": "signed the report",
     "READING_AMENDED": "signed an addendum",
+    "LOGGED_IN": "logged in",
+    "LOGGED_OUT": "logged out",
+    "LOG_IN_REFUSED": "tried to log in and was refused",
 }
 ACTIONS = sorted(_EVENTS)
 LOOKS = frozenset({"STUDY_VIEWED", "FILM_VIEWED", "HEAT_MAP_VIEWED", "REPORT_VIEWED"})
