@@ -6,7 +6,8 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin import display, register
+from django.contrib import messages
+from django.contrib.admin import action, display, register
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
@@ -15,11 +16,12 @@ from django.utils.html import format_html
 from diagnosis.actors import actor_of
 from diagnosis.admin.door import GuardedAdmin, is_administrator, site
 from diagnosis.admin.forms import NAMES, AccountForm, NewAccountForm, UserPasswordForm
+from diagnosis.errors import InvalidInput
 from diagnosis.models import Site
 from diagnosis.services import accounts
 
 if TYPE_CHECKING:
-    from django.db.models import Model
+    from django.db.models import Model, QuerySet
     from django.http import HttpRequest, HttpResponse
 
 
@@ -41,6 +43,7 @@ class PneumoUserAdmin(GuardedAdmin, UserAdmin):  # type: ignore[type-arg]
     filter_horizontal = ()
     list_display = ("username", "first_name", "last_name", "role_names", "site_codes", "is_active")
     list_filter = ("groups", "is_active", "memberships__site")
+    actions = ("issue_token", "revoke_token")
 
     @display(description="Password")
     def password_note(self, user: User) -> str:
@@ -82,6 +85,18 @@ class PneumoUserAdmin(GuardedAdmin, UserAdmin):  # type: ignore[type-arg]
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
         """Roles and sites are stored by save_model, through the service."""
 
+    @action(description="Issue an API token: an earlier one stops to work")
+    def issue_token(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+        target = _the_one(rows)
+        key = accounts.issue_token(by=request.user, actor=actor_of(request), target=target)
+        messages.success(request, f"API token of {target}, shown only here: {key}")
+
+    @action(description="Revoke the API token")
+    def revoke_token(self, request: HttpRequest, rows: QuerySet[User]) -> None:
+        target = _the_one(rows)
+        accounts.revoke_token(by=request.user, actor=actor_of(request), target=target)
+        messages.success(request, f"{target} has no API token now.")
+
     def user_change_password(
         self,
         request: HttpRequest,
@@ -91,6 +106,12 @@ class PneumoUserAdmin(GuardedAdmin, UserAdmin):  # type: ignore[type-arg]
         mine = copy(self)  # one ModelAdmin serves all threads; the form is this request's
         mine.change_password_form = partial(UserPasswordForm, request.user, actor_of(request))
         return UserAdmin.user_change_password(mine, request, id, form_url)
+
+
+def _the_one(rows: QuerySet[User]) -> User:
+    if len(rows) != 1:
+        raise InvalidInput("Choose one user.")
+    return rows[0]
 
 
 @register(Group, site=site)

@@ -131,14 +131,38 @@ def set_password(*, by: AnyUser | None, actor: Actor, target: User, password: st
 
     Raises NotPermitted, InvalidInput.
     """
-    if by is None or by.pk != target.pk:
-        _may_change(by, target)
+    _may_change_access(by, target)
     _check_password(password, target)
     with transaction.atomic():
         target.set_password(password)
         target.save(update_fields=["password"])
         Token.objects.filter(user=target).delete()
         audit.record(actor=actor, action="USER_PASSWORD_SET", target=target)
+
+
+def issue_token(*, by: AnyUser | None, actor: Actor, target: User) -> str:
+    """A new key for the API, one's own too; the earlier one stops to work.
+
+    Raises NotPermitted, and InvalidInput for a user who is locked out.
+    """
+    _may_change_access(by, target)
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=target.pk)
+        if not locked.is_active:
+            raise InvalidInput("This user is locked out and gets no token.")
+        Token.objects.filter(user=locked).delete()
+        token = Token.objects.create(user=locked)
+        audit.record(actor=actor, action="USER_TOKEN_ISSUED", target=locked)
+        return str(token.key)
+
+
+def revoke_token(*, by: AnyUser | None, actor: Actor, target: User) -> None:
+    """End the user's key; without one nothing happens. Raises NotPermitted."""
+    _may_change_access(by, target)
+    with transaction.atomic():
+        deleted, _ = Token.objects.filter(user=target).delete()
+        if deleted:
+            audit.record(actor=actor, action="USER_TOKEN_REVOKED", target=target)
 
 
 def create_site(*, by: AnyUser | None, actor: Actor, code: str, name: str) -> Site:
@@ -174,6 +198,12 @@ def _may_change(by: AnyUser | None, target: User) -> None:
     _administrator(by)
     if by is not None and not may_change(by=by, target=target):
         raise NotPermitted("Another administrator must change this account.")
+
+
+def _may_change_access(by: AnyUser | None, target: User) -> None:
+    """One's own password and token are one's own business."""
+    if by is None or by.pk != target.pk:
+        _may_change(by, target)
 
 
 def _check_password(password: str, user: User) -> None:
