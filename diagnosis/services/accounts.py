@@ -19,6 +19,8 @@ from diagnosis.services import audit
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from django.db.models import Model
+
     from diagnosis.permissions import Actor
     from diagnosis.permissions import User as AnyUser
 
@@ -39,11 +41,12 @@ class Account:
 def create_user(*, by: AnyUser | None, actor: Actor, account: Account, password: str) -> User:
     """A new user. `by` None: a command on the machine itself.
 
-    Raises NotPermitted, and InvalidInput for a weak password or a name that is taken.
+    Raises NotPermitted, and InvalidInput for a weak password or a name that is malformed or taken.
     """
     _administrator(by)
     if User.objects.filter(username__iexact=account.username).exists():
         raise InvalidInput("This user name is taken.", field="username")
+    _check_fields(User(username=account.username), but=["password"])
     _check_password(password, User(username=account.username))
     with transaction.atomic():
         user = User.objects.create_user(account.username, account.email, password)
@@ -166,10 +169,17 @@ def revoke_token(*, by: AnyUser | None, actor: Actor, target: User) -> None:
 
 
 def create_site(*, by: AnyUser | None, actor: Actor, code: str, name: str) -> Site:
-    """A new site, without members. Raises NotPermitted."""
+    """A new site, without members.
+
+    Raises NotPermitted, and InvalidInput for a code that is malformed or taken.
+    """
     _administrator(by)
+    if Site.objects.filter(code=code).exists():
+        raise InvalidInput("This site code is taken.", field="code")
+    site = Site(code=code, name=name)
+    _check_fields(site)
     with transaction.atomic():
-        site = Site.objects.create(code=code, name=name)
+        site.save(force_insert=True)
         audit.record(actor=actor, action="SITE_CREATED", target=site, site=site.code)
         return site
 
@@ -211,6 +221,13 @@ def _check_password(password: str, user: User) -> None:
         validate_password(password, user)
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages), field="password") from error
+
+
+def _check_fields(row: Model, but: Collection[str] = ()) -> None:
+    try:
+        row.clean_fields(exclude=but)
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages)) from error
 
 
 def _store(target: User, **changes: Any) -> None:
