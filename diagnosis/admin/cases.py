@@ -62,7 +62,7 @@ class StudyAdmin(StudyBoundAdmin):
 class ImageAdmin(StudyBoundAdmin):
     list_display = ("uid", "study", "position", "format", "width", "height", "size_bytes")
     list_filter = ("format", "seen_under_other_patient")
-    list_select_related = ("study",)
+    list_select_related = ("study__site",)
 
     def study_of(self, obj: Image) -> Study:
         return obj.study
@@ -72,6 +72,7 @@ class ImageAdmin(StudyBoundAdmin):
 class ResultAdmin(StudyBoundAdmin):
     list_display = ("job", "probability", "threshold", "is_late", "engine", "created_at")
     list_filter = ("is_late", "engine")
+    list_select_related = ("job__image__study__site",)
 
     def study_of(self, obj: Result) -> Study:
         return obj.job.image.study
@@ -81,7 +82,7 @@ class ResultAdmin(StudyBoundAdmin):
 class ReadingAdmin(StudyBoundAdmin):
     list_display = ("study", "reader", "kind", "opinion", "signed_at")
     list_filter = ("kind", "opinion")
-    list_select_related = ("study", "reader")
+    list_select_related = ("study__site", "reader")
 
     def study_of(self, obj: Reading) -> Study:
         return obj.study

@@ -82,7 +82,7 @@ class JobAdmin(StudyBoundAdmin):
         "finished_at",
     )
     list_filter = ("status", "code")
-    list_select_related = ("image",)
+    list_select_related = ("image__study__site",)
     ordering = ("-id",)
     actions = ("resubmit", "cancel")
 

@@ -16,7 +16,7 @@ from diagnosis.actors import actor_of
 from diagnosis.api import answers
 from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery
 from diagnosis.permissions import Role, require
-from diagnosis.queries import studies, worklist
+from diagnosis.queries import studies
 from diagnosis.services import intake, readings, viewing
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class StudiesView(APIView):
     def get(self, request: Request) -> Response:
         """The worklist, in its order, 25 studies a page."""
         query = valid(WorklistQuery, request.query_params)
-        page = worklist.page(request.user, **query.filters())
+        page = viewing.worklist_page(user=request.user, actor=actor_of(request), **query.filters())
         found = {"next": page.next_cursor, "results": page.studies}
         return Response(answers.WorklistAnswer(found).data)
 

@@ -41,6 +41,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["study", "id"], name="audit_study"),
             models.Index(fields=["site", "id"], name="audit_site"),
+            models.Index(fields=["actor_id", "action", "at"], name="audit_actor"),
         ]
         constraints = [one_of("outcome", Outcome, "audit_outcome_known")]
 

@@ -1,4 +1,4 @@
-"""What people look at: a study, a film, a heat map. Each look is an audit event."""
+"""What people look at: a list, a study, a film, a heat map. Each look is an audit event."""
 
 from __future__ import annotations
 
@@ -6,24 +6,65 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from django.contrib.auth.models import User as Account
+from django.db import transaction
 
 from diagnosis.errors import FilmUnreadable, NotFound
 from diagnosis.models import AuditEvent
 from diagnosis.models.clock import db_now
-from diagnosis.queries import studies
+from diagnosis.queries import studies, worklist
 from diagnosis.services import audit, films
 from ml.contracts import FilmError
 from ml.pixels import normalise, overlay_png, to_png
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
-    from diagnosis.models import Image, Study
+    from diagnosis.models import Image, Site, Study
     from diagnosis.permissions import Actor, User
 
 STUDY_VIEWED = "STUDY_VIEWED"
 _LOOKS = (STUDY_VIEWED, "FILM_VIEWED", "HEAT_MAP_VIEWED")
 _ONE_LOOK = timedelta(minutes=1)
+_ONE_LISTING = timedelta(minutes=10)
+
+
+def worklist_page(
+    *,
+    user: User,
+    actor: Actor,
+    tab: str = worklist.DEFAULT_TAB,
+    priority: str = "",
+    after: str = "",
+) -> worklist.Page:
+    """A page of the worklist, with names and scores; one event for each site on it."""
+    page = worklist.page(user, tab=tab, priority=priority, after=after)
+    _listed(actor, "WORKLIST_VIEWED", {study.site for study in page.studies}, {})
+    return page
+
+
+def admin_listed(*, actor: Actor, model: str, sites: Collection[Site]) -> None:
+    """An administrator was shown a list of `model` with rows of these sites."""
+    _listed(actor, "ADMIN_LISTED", sites, {"model": model})
+
+
+def _listed(actor: Actor, action: str, sites: Collection[Site], what: dict[str, str]) -> None:
+    """Who pages or polls within ten minutes is still reading the same list of the site."""
+    if not _new_to(actor, action, sites, what):
+        return  # the usual poll takes no lock
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=actor.id)  # a twin of this request waits here
+        for site in _new_to(actor, action, sites, what):
+            audit.record(actor=actor, action=action, target=site, site=site.code, after=what)
+
+
+def _new_to(actor: Actor, action: str, sites: Collection[Site], what: dict[str, str]) -> list[Site]:
+    recent = AuditEvent.objects.filter(
+        actor_id=actor.id, action=action, after=what, at__gt=db_now() - _ONE_LISTING
+    )
+    seen = set(recent.values_list("site", flat=True))
+    return sorted((site for site in sites if site.code not in seen), key=lambda site: site.code)
 
 
 def study(*, user: User, actor: Actor, uid: UUID) -> Study:

@@ -93,6 +93,7 @@ _UNKNOWN = ("The film got no score.", "Read it without the model.")
 _EVENTS = {
     "STUDY_SUBMITTED": "submitted the study",
     "STUDY_VIEWED": "opened the study",
+    "WORKLIST_VIEWED": "looked through the worklist",
     "FILM_VIEWED": "viewed a film",
     "HEAT_MAP_VIEWED": "viewed a heat map",
     "REPORT_VIEWED": "read the report",
@@ -134,6 +135,7 @@ _EVENTS = {
     "MODEL_ACTIVE": "activated the model version",
     "MODEL_RETIRED": "retired the model version",
     "ADMIN_VIEWED": "opened the record in the administration",
+    "ADMIN_LISTED": "looked through a list in the administration",
     "LOGGED_IN": "logged in",
     "LOGGED_OUT": "logged out",
     "LOG_IN_REFUSED": "tried to log in and was refused",

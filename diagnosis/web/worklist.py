@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from diagnosis.actors import actor_of
 from diagnosis.queries import worklist as query
+from diagnosis.services import viewing
 from diagnosis.states import Priority
 from diagnosis.web import present, words
 from diagnosis.web.private import private
@@ -31,7 +33,9 @@ def rows(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     tab, priority = _chosen(request)
     after = request.GET.get("after", "")
-    page = query.page(request.user, tab=tab, priority=priority, after=after)
+    page = viewing.worklist_page(
+        user=request.user, actor=actor_of(request), tab=tab, priority=priority, after=after
+    )
     counts = query.counts(request.user)
     return {
         "tab": tab,

@@ -18,6 +18,7 @@ from diagnosis.errors import InvalidInput, NotPermitted
 from diagnosis.models import AuditEvent
 from diagnosis.permissions import Actor
 from diagnosis.services import accounts
+from tests.integration.diagnosis.work import at_once
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor.system("test")
@@ -64,6 +65,11 @@ class TestService:
         with pytest.raises(InvalidInput):
             issue(submitter)  # this object does not know yet
         assert not Token.objects.exists()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_two_issued_at_once_leave_one_that_works(self, submitter: Any) -> None:
+        keys = at_once([lambda: issue(submitter)] * 4)
+        assert [opens(key) for key in keys].count(True) == 1
 
     def test_ones_own_and_those_below_an_administrator(
         self, administrator: Any, submitter: Any, radiologist: Any
