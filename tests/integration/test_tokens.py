@@ -69,6 +69,7 @@ class TestService:
     @pytest.mark.django_db(transaction=True)
     def test_two_issued_at_once_leave_one_that_works(self, submitter: Any) -> None:
         keys = at_once([lambda: issue(submitter)] * 4)
+        assert all(isinstance(key, str) for key in keys)
         assert [opens(key) for key in keys].count(True) == 1
 
     def test_ones_own_and_those_below_an_administrator(
