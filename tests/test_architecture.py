@@ -15,7 +15,9 @@ from django.db.models import ForeignKey
 from diagnosis.admin import site as admin_site
 from diagnosis.admin.accounts import PneumoUserAdmin, SiteAdmin
 from diagnosis.admin.door import GuardedAdmin
+from diagnosis.permissions import ADMIN_ROUTES, ROUTES
 from diagnosis.states import JOB_TRANSITIONS, STUDY_TRANSITIONS
+from diagnosis.web.words import ACTIONS, LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,14 +146,61 @@ def test_the_database_refuses_unknown_words() -> None:
     assert free == [], "add models.choices.one_of to its constraints"
 
 
-def documented(first_states: set[str]) -> set[tuple[str, str, str]]:
-    """The rows `| state | event | state |` of ARCHITECTURE.md that begin with one of the states."""
+ACTION_TABLE = ("action", "allowed when", "who", "effect on job", "effect on study", "audit event")
+
+
+def actions() -> list[dict[str, str]]:
+    """The rows of all action tables of ARCHITECTURE.md."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_]+) \| ([A-Z_]+) \|", text, re.MULTILINE)
-    return {row for row in rows if row[0] in first_states}
+    head = re.escape("| " + " | ".join(ACTION_TABLE) + " |")
+    tables = re.findall(rf"^{head}\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [re.split(r" ?\| ?", row)[1:-1] for table in tables for row in table.splitlines()]
+    return [dict(zip(ACTION_TABLE, row, strict=True)) for row in cells]
 
 
-@pytest.mark.parametrize("table", [JOB_TRANSITIONS, STUDY_TRANSITIONS], ids=["jobs", "studies"])
-def test_the_action_table_is_the_transition_table(table: dict[tuple[str, str], str]) -> None:
+@pytest.mark.parametrize(
+    ("table", "changed", "prefix"),
+    [
+        (JOB_TRANSITIONS, "effect on job", "JOB_"),
+        (STUDY_TRANSITIONS, "effect on study", "STUDY_"),
+    ],
+    ids=["jobs", "studies"],
+)
+def test_the_action_table_is_the_transition_table(
+    table: dict[tuple[str, str], str], changed: str, prefix: str
+) -> None:
+    events = {str(event) for _, event in table}
+    told = [row for row in actions() if row["action"] in events]
     rows = {(str(before), str(event), str(after)) for (before, event), after in table.items()}
-    assert documented({before for before, _, _ in rows}) == rows, "bring ARCHITECTURE.md in line"
+    documented = [(row["allowed when"], row["action"], row[changed]) for row in told]
+    assert set(documented) == rows, "bring ARCHITECTURE.md in line"
+    assert len(documented) == len(rows)
+    assert all(row["audit event"] == prefix + row["action"] for row in told)
+
+
+def test_the_action_tables_name_every_event_and_leave_no_cell_empty() -> None:
+    named = {word for row in actions() for word in row["audit event"].split(", ")}
+    assert named <= set(ACTIONS), "give the event its words in web/words.py, or correct the table"
+    domain = {word for word in ACTIONS if word.startswith(("JOB_", "STUDY_", "CASE_", "READING_"))}
+    assert domain - LOOKS <= named, "add a row to an action table of ARCHITECTURE.md"
+    assert all(all(row.values()) for row in actions())
+
+
+@pytest.mark.parametrize(
+    ("action", "route"),
+    [
+        ("submit", "submit"),
+        ("claim a case", "study-claim"),
+        ("take over", "study-claim"),
+        ("release", "study-release"),
+        ("sign", "study-sign"),
+        ("amend", "study-amend"),
+        ("resubmit", "admin:diagnosis_job_changelist"),
+        ("cancel", "admin:diagnosis_job_changelist"),
+        ("activate", "admin:diagnosis_modelversion_changelist"),
+    ],
+)
+def test_the_action_table_names_the_roles_of_the_route(action: str, route: str) -> None:
+    (row,) = [row for row in actions() if row["action"] == action]
+    allowed = ADMIN_ROUTES if route.startswith("admin:") else ROUTES[route]
+    assert set(row["who"].split(", ")) == {role.lower() for role in allowed or ()}
