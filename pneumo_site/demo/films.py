@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from ml.contracts import FilmError, FilmLimits
 from ml.pixels import verify
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 SUFFIXES = {".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".dic", ""}
 GIVEN = ("Ada", "Ben", "Cleo", "Dara", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jun", "Kit", "Lou")
 FAMILY = ("Sample", "Example", "Specimen", "Placeholder", "Fiction", "Mockup", "Dummy", "Tryout")
-# The committed model's intended use is children; a fictional patient is one.
-FICTIONAL_BIRTH_DATES = (date(2022, 1, 1), date(2024, 12, 31))
 # Fixed, so that a birth date made from an age is the same in a second run.
 AGE_COUNTS_FROM = 2026
 
@@ -85,20 +85,24 @@ def _form(path: Path) -> Iterator[tuple[str, str]]:
     data = path.read_bytes()
     stated = _patient_of(data)
     whose = stated["mrn"].encode() if "mrn" in stated else data
-    yield from (fictional_patient(hashlib.sha256(whose).digest()) | stated).items()
+    fictional = fictional_patient(hashlib.sha256(whose).digest(), timezone.localdate().year)
+    yield from (fictional | stated).items()
     yield "indication", "Demonstration"
     yield "priority", "ROUTINE"
 
 
-def fictional_patient(digest: bytes) -> dict[str, str]:
-    """A person of the digest of a film, or of a patient number: always the same one, so that a
-    second run and a second film find them again.
+def fictional_patient(digest: bytes, year: int) -> dict[str, str]:
+    """A child of the digest of a film, or of a patient number: always the same one within a year,
+    so that a second run and a second film find them again.
+
+    1 to 4 years old throughout the year, since the committed model is meant for children of 1 to 5.
+    The number holds the year: the next year's children are others, whom no stored record contradicts.
     """
-    first, last = FICTIONAL_BIRTH_DATES
-    born = first + timedelta(days=int.from_bytes(digest[2:6], "big") % (last - first).days)
+    first, last = date(year - 4, 1, 1), date(year - 2, 12, 31)
+    born = first + timedelta(days=int.from_bytes(digest[2:6], "big") % ((last - first).days + 1))
     return {
         "name": f"{GIVEN[digest[0] % len(GIVEN)]} {FAMILY[digest[1] % len(FAMILY)]}",
-        "mrn": f"DEMO-{digest[:5].hex().upper()}",
+        "mrn": f"DEMO-{year}-{digest[:5].hex().upper()}",
         "birth_date": born.isoformat(),
         "sex": "FM"[digest[6] % 2],
     }

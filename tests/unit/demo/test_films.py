@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from pneumo_site.demo import films
 
@@ -27,6 +30,35 @@ def test_each_film_gets_a_person_of_its_own_and_always_the_same(tmp_path: Path) 
     assert all(set(film.form) == FIELDS for film in chosen)
     assert len({film.form["mrn"] for film in chosen}) == len(chosen)
     assert [film.form for film in films.from_folder(tmp_path)[0]] == [film.form for film in chosen]
+
+
+def full_years(born: date, on: date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+@pytest.mark.parametrize("year", [2026, 2028, 2040])
+def test_fictional_patients_stay_within_the_models_age_range_all_year(year: int) -> None:
+    for number in range(500):
+        digest = hashlib.sha256(str(number).encode()).digest()
+        born = date.fromisoformat(films.fictional_patient(digest, year)["birth_date"])
+        assert full_years(born, date(year, 1, 1)) >= 1
+        assert full_years(born, date(year, 12, 31)) <= 5
+
+
+def test_a_run_of_another_year_makes_another_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film.png").write_bytes(b"film")
+
+    def form_of(year: int, month: int) -> dict[str, str]:
+        monkeypatch.setattr(timezone, "now", lambda: datetime(year, month, 5, tzinfo=UTC))
+        ((film,), _) = films.from_folder(tmp_path)
+        return dict(film.form)
+
+    this, later, following = form_of(2031, 1), form_of(2031, 12), form_of(2032, 1)
+    assert this == later
+    assert this["mrn"] != following["mrn"]
+    assert following["birth_date"] >= "2028-01-01"
 
 
 def test_leaves_other_files_alone_and_counts_them(tmp_path: Path) -> None:
