@@ -27,6 +27,8 @@ COMPARED_SIDE = 64
 # logits beyond the threshold, so that another machine's rounding does not change a label
 MARGIN = 2.0
 LIMITS = FilmLimits()
+# the last whole month in which the eldest child of `make_sample_films.PATIENTS` is five
+BIRTH_DATES_HOLD_UNTIL = "2028-12"
 
 
 class Judge:
@@ -126,6 +128,7 @@ def write_readme(path: Path, distances: Distances, judge: Judge, redrawn: int) -
     path.write_text(
         README.format(
             chosen=chosen,
+            hold_until=BIRTH_DATES_HOLD_UNTIL,
             samples=_described(distances.nearest_to_a_sample),
             same=_described(distances.same_patient),
             other=_described(distances.nearest_of_another),
@@ -148,6 +151,10 @@ invented.** Research use only, not a diagnosis.
 formats that a site sends (JPEG, 8-bit and 16-bit PNG, DICOM DX with MONOCHROME1 and MONOCHROME2).
 `golden/` holds six smaller ones, on which an engine proves at start that it computes what the
 model's manifest says.
+
+The children are within the model's age rule, 1 to 5 full years, until {hold_until}. After that the
+model scores the eldest no more, and `PATIENTS` in `scripts/make_sample_films.py` needs later birth
+dates.
 
 ## How they were made
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from string import Formatter
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from ml.contracts import FilmLimits
 from ml.pixels import normalise, preprocess, verify
 from ml.quality import assess
+from scripts import sample_checks
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 GOLDEN = sorted((SAMPLES / "golden").glob("*.png"))
@@ -77,6 +79,21 @@ def test_no_film_is_there_twice() -> None:
     films += [normalise((SAMPLES / row["file"]).read_bytes(), LIMITS) for row in ROWS]
     small = [np.asarray(film[::40, ::40]).tobytes() for film in films]
     assert len(set(small)) == len(films)
+
+
+def test_readme_says_until_when_the_patients_are_children() -> None:
+    said = re.search(r"until (\d{4})-(\d\d)\.", (SAMPLES / "README.md").read_text(encoding="utf-8"))
+    assert said
+    year, month = map(int, said.groups())
+    eldest = min(date.fromisoformat(row["birth_date"]) for row in ROWS)
+    sixth_birthday = date(eldest.year + 6, eldest.month, eldest.day)
+    assert (year * 12 + month) + 1 == sixth_birthday.year * 12 + sixth_birthday.month
+
+
+def test_readme_is_what_the_script_writes() -> None:
+    text = (SAMPLES / "README.md").read_text(encoding="utf-8")
+    for words, _field, _format, _conversion in Formatter().parse(sample_checks.README):
+        assert words in text
 
 
 def test_readme_says_that_they_are_synthetic_and_whose_data_they_come_from() -> None:
