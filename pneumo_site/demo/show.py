@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.management import call_command
-from rich.console import Console
 
 from pneumo_site import embedded
 from pneumo_site.demo import accounts, films, table
@@ -105,9 +104,9 @@ def sole() -> Iterator[None]:
 class Demo:
     """One run. Supervision stays in the main thread; the visitor has a thread of its own."""
 
-    def __init__(self, options: Options, console: Console | None = None) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self.console = console or Console()
+        self.console = table.console()
         self.stopped = threading.Event()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from pneumo_site.demo.visit import Row
 
 DISCLAIMER = "Research use only, not a diagnosis."
+LOG_WIDTH = 120
+
+
+def console() -> Console:
+    """On a terminal as wide as that is; wide enough for the names of films in a log file."""
+    found = Console()
+    if not found.file.isatty():
+        found.width = max(found.width, LOG_WIDTH)
+    return found
 
 
 def results(rows: Sequence[Row]) -> Table:

@@ -42,7 +42,6 @@ class Run:
             "PNEUMO_ENGINE": "fake",
             "PNEUMO_MODEL_DIR": str(models(data.parent)),
             "PNEUMO_DATA_DIR": str(data),
-            "COLUMNS": "160",
         }
         words = ["--xrays", str(films), "--port", str(self.port), *options]
         with self.output.open("wb") as output:

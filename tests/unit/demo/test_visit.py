@@ -120,3 +120,13 @@ def test_the_table_shows_names_as_they_are_and_what_it_is_for() -> None:
     assert "[bold]x.png" in text
     assert "0.2500" in text
     assert "Research use only" in text
+
+
+def test_a_log_file_gets_each_film_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.stdout", log)
+    row = Row("person1946_bacteria_4874.jpeg", "abcdefgh-1", "NOT_ASSESSABLE", "AGE_OUT_OF_RANGE")
+    table.console().print(table.results([row]))
+    (line,) = [line for line in log.getvalue().splitlines() if row.film in line]
+    assert "not assessable (AGE_OUT_OF_RANGE)" in line
