@@ -7,6 +7,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -15,7 +16,7 @@ from ml.contracts import FilmError, FilmLimits
 from ml.pixels import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".dic", ""}
@@ -61,8 +62,10 @@ def from_manifest(folder: Path) -> list[DemoFilm]:
         ]
 
 
-def from_folder(folder: Path) -> tuple[list[DemoFilm], int]:
-    """Every film below the folder, and how many other files were left alone.
+def from_folder(
+    folder: Path, *, stopped: Callable[[], bool] = lambda: False
+) -> tuple[list[DemoFilm], int]:
+    """Every film below the folder (until `stopped()`), and how many other files were left alone.
 
     Each film gets a fictional patient of its own; a DICOM that names its patient keeps that one.
     """
@@ -74,7 +77,9 @@ def from_folder(folder: Path) -> tuple[list[DemoFilm], int]:
     films = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not films:
         raise NoFilms(f"{folder} holds no JPEG, PNG or DICOM files.")
-    return [DemoFilm(path, dict(_form(path))) for path in films], len(files) - len(films)
+    others = len(files) - len(films)
+    wanted = takewhile(lambda _path: not stopped(), films)
+    return [DemoFilm(path, dict(_form(path))) for path in wanted], others
 
 
 def _hidden(path: Path, folder: Path) -> bool:

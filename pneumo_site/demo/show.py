@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
@@ -66,15 +67,22 @@ def services(port: int) -> list[Service]:
 
 
 def check_port(port: int) -> None:
+    if not 1 <= port <= 65535:
+        raise DemoRefused(f"{port} is not a port. Choose one from 1 to 65535: {another_port()}")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise DemoRefused(
-                f"Port {port} is in use by another program. Stop that one, or choose another port: "
-                f"make demo PORT={free_port()}"
-            ) from error
+            why = {
+                errno.EADDRINUSE: "is in use by another program. Stop that one, or choose",
+                errno.EACCES: "is not open to this user, as most below 1024 are not. Choose",
+            }.get(error.errno or 0, f"cannot be used ({error.strerror}). Choose")
+            raise DemoRefused(f"Port {port} {why} another port: {another_port()}") from error
+
+
+def another_port() -> str:
+    return f"make demo PORT={free_port()}"
 
 
 def free_port() -> int:
@@ -115,12 +123,16 @@ class Demo:
 
     def run(self) -> int:
         """The exit status: 1 when with `once` a film got no answer, else 0."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.stopped.set())
         with sole():
             check_port(self.options.port)
             chosen = self.choose_films()
-            self.prepare()
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, lambda *_: self.stopped.set())
+            if not self.stopped.is_set():
+                self.prepare()
+            if self.stopped.is_set():
+                self.say("Stopped before anything was started.")
+                return int(self.options.once)
             logs = settings.DATA_DIR / "log"
             supervisor = Supervisor(services(self.options.port), logs=logs, tell=self.warn)
             try:
@@ -147,12 +159,12 @@ class Demo:
         if not self.options.once:
             supervisor.run(until=self.stopped.is_set)
             return 0
-        return 0 if all(row.is_settled for row in rows) else 1
+        return 0 if rows and all(row.is_settled for row in rows) else 1
 
     def choose_films(self) -> list[DemoFilm]:
         if self.options.xrays is None:
             return films.from_manifest(settings.BASE_DIR / "samples")
-        chosen, others = films.from_folder(self.options.xrays)
+        chosen, others = films.from_folder(self.options.xrays, stopped=self.stopped.is_set)
         if others:
             self.say(f"{others} other files in the folder are left alone.")
         self.say(

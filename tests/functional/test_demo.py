@@ -200,6 +200,14 @@ def test_sigterm_stops_everything_too(data: Path, films: Path) -> None:
         assert not still_running(everything | run.processes())
 
 
+def test_ctrl_c_while_it_prepares_is_no_traceback(data: Path, films: Path) -> None:
+    with demo(data, films) as run:
+        run.wait_for_text("Preparing database")
+        assert run.stop(signal.SIGINT) == 0, run.text
+        assert "Traceback" not in run.text
+        assert run.processes() == set()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="parent-death signal: Linux only")
 def test_nothing_outlives_a_supervisor_that_is_killed(data: Path, films: Path) -> None:
     with demo(data, films) as run:

@@ -69,6 +69,14 @@ def test_leaves_other_files_alone_and_counts_them(tmp_path: Path) -> None:
     assert others == 2
 
 
+def test_reads_no_more_films_after_a_stop(tmp_path: Path) -> None:
+    for name in ("one.png", "two.png", "three.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    looks = iter([False, True])
+    chosen, _ = films.from_folder(tmp_path, stopped=lambda: next(looks))
+    assert [film.label for film in chosen] == ["one.png"]
+
+
 def test_says_what_is_wrong_with_the_folder(tmp_path: Path) -> None:
     with pytest.raises(films.NoFilms, match="no folder"):
         films.from_folder(tmp_path / "missing")
