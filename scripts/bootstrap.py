@@ -216,7 +216,8 @@ def make_venv(profile: str, env: dict[str, str]) -> None:
 def install(profile: str, env: dict[str, str]) -> None:
     """uv when it can be had, else pip: the same lock, the same hashes."""
     lock, python = str(lock_file(profile)), str(venv_python())
-    pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # on a terminal, pip draws its own bars
+    pip = [python, "-m", "pip", "install", *quiet, "--require-hashes", "-r"]
     uv = [python, "-m", "uv", "pip", "install", "--compile-bytecode", "--require-hashes", "-r"]
     say(f"installing the {profile} packages (about 2 GB on disk; a minute on a good line)")
     if run([*pip, str(lock_file("uv"))], env) and run([*uv, lock], env):

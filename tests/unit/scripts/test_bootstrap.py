@@ -218,6 +218,24 @@ def test_falls_back_to_pip_with_the_same_lock_and_hashes(
         assert command[-1] == str(bootstrap.lock_file("dev"))
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_pip_shows_its_progress_on_a_terminal_only(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], env: dict[str, str]) -> bool:
+        commands.append(command)
+        return "uv" not in command
+
+    monkeypatch.setattr(bootstrap, "run", run)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    bootstrap.install("runtime", {})
+    installs = [command for command in commands if "pip" in command and "uv" not in command]
+    assert len(installs) == 2
+    assert all(("--quiet" in command) is not terminal for command in installs)
+
+
 def test_says_so_when_neither_uv_nor_pip_can_install(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
