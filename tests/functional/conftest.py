@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connections
 
 from tests import chromium
 
@@ -28,3 +29,5 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=path, args=sandbox)
         yield launched
         launched.close()
+        # Beside an event loop Django keeps connections of their own; nothing else closes them.
+        connections.close_all()
