@@ -92,6 +92,14 @@ class AlreadySigned(DiagnosisError):
     http_status = 409
 
 
+class ReportAmended(DiagnosisError):
+    """An addendum answers a text that is no longer the newest; its writer has not seen the newest."""
+
+    code = "REPORT_AMENDED"
+    message = "The report was amended meanwhile. Read the newest text first."
+    http_status = 409
+
+
 class StaleAttempt(DiagnosisError):
     """A worker wrote for an attempt that is no longer its own; the fence refused it."""
 

@@ -119,6 +119,7 @@ def _result(result: Result | None, image: Image) -> dict[str, Any]:
 
 
 class ReadingAnswer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(help_text="What an addendum `supersedes`.")
     kind = serializers.CharField()
     opinion = serializers.CharField()
     findings = serializers.CharField()

@@ -86,6 +86,16 @@ class ReadingForm(serializers.Serializer[Any]):
     findings = serializers.CharField(max_length=10_000, default="", allow_blank=True)
     addendum = serializers.BooleanField(default=False)
     reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+    supersedes = serializers.IntegerField(
+        allow_null=True, default=None, help_text="The id of the newest reading, for an addendum."
+    )
+
+    def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if fields["addendum"] and fields["supersedes"] is None:
+            raise serializers.ValidationError(
+                {"supersedes": "Name the newest reading of the study by its id."}
+            )
+        return fields
 
     def report(self) -> Report:
         fields = self.validated_data

@@ -97,8 +97,10 @@ class ReadingsView(APIView):
         form = valid(ReadingForm, request.data)
         user, actor, report = request.user, actor_of(request), form.report()
         if form.validated_data["addendum"]:
-            why = form.validated_data["reason"]
-            reading = readings.amend(user=user, actor=actor, study=study, report=report, reason=why)
+            answers_to = {name: form.validated_data[name] for name in ("reason", "supersedes")}
+            reading = readings.amend(
+                user=user, actor=actor, study=study, report=report, **answers_to
+            )
         else:
             reading = readings.sign(user=user, actor=actor, study=study, report=report)
         signed = {"state": reading.study.state, "reading": reading}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from diagnosis.errors import AlreadySigned, InvalidInput, TransitionRefused
+from diagnosis.errors import AlreadySigned, InvalidInput, ReportAmended, TransitionRefused
 from diagnosis.models import CaseClaim, Reading
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
@@ -63,10 +63,21 @@ def sign(*, user: User, actor: Actor, study: Study, report: Report) -> Reading:
         return reading
 
 
-def amend(*, user: User, actor: Actor, study: Study, report: Report, reason: str) -> Reading:
+def amend(  # noqa: PLR0913 (who, what, on which text, and why)
+    *,
+    user: User,
+    actor: Actor,
+    study: Study,
+    report: Report,
+    reason: str,
+    supersedes: int | None,
+) -> Reading:
     """Add an addendum to a signed report; the earlier text stays readable.
 
-    Raises NotPermitted, InvalidInput, TransitionRefused.
+    `supersedes` is the id of the newest signed reading, as its writer read it: so nobody amends
+    a text unseen, and the same addendum sent twice is signed once.
+
+    Raises NotPermitted, InvalidInput, TransitionRefused, ReportAmended.
     """
     require(user, Role.RADIOLOGIST)
     _check(report)
@@ -76,6 +87,8 @@ def amend(*, user: User, actor: Actor, study: Study, report: Report, reason: str
         if locked.state not in {StudyState.REPORTED, StudyState.AMENDED}:
             raise TransitionRefused("Only a signed report can be amended.")
         latest = locked.readings.filter(signed_at__isnull=False).latest("signed_at", "id")
+        if latest.pk != supersedes:
+            raise ReportAmended
         reading = _store(user, locked, report, ReadingKind.ADDENDUM, supersedes=latest)
         _settle(locked, reading, actor, "READING_AMENDED", why)
         return reading

@@ -177,7 +177,10 @@ class ReportForm(DomainForm):
 
 
 class AddendumForm(ReportForm):
-    """An addendum says why."""
+    """An addendum says why, and which text it answers."""
+
+    # Not required: without it the service refuses in words, and the page names the newest.
+    supersedes = forms.IntegerField(required=False)
 
     reason = forms.CharField(
         label="Reason for the addendum",

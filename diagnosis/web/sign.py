@@ -56,4 +56,5 @@ def _amend(request: HttpRequest, study: Study, form: AddendumForm) -> Reading:
         study=study,
         report=form.report(),
         reason=form.cleaned_data["reason"],
+        supersedes=form.cleaned_data["supersedes"],
     )

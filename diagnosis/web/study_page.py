@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 
+from diagnosis.errors import ReportAmended
 from diagnosis.permissions import Role, roles_of
 from diagnosis.queries import studies
 from diagnosis.services import claims
@@ -48,6 +49,7 @@ def render_page(request: HttpRequest, study: Study, form: ReportForm | None = No
         "mine": claim is not None and claim.holder_id == request.user.pk,
         "form": form or (AddendumForm() if step is Step.AMEND else ReportForm()),
         "refused": form is not None,
+        "supersedes": _supersedes(study, form),
     }
     return render(request, "study/page.html", context, status=form.status if form else 200)
 
@@ -80,6 +82,14 @@ def next_step(user: User, study: Study, claim: CaseClaim | None) -> Step:
 def _step_of(form: ReportForm) -> Step:
     """A refused form stays on the page whatever happened to the case: its text is not lost."""
     return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
+
+
+def _supersedes(study: Study, form: ReportForm | None) -> Any:
+    """The reading that an addendum answers: the newest that the reader was told of."""
+    if form is not None and not isinstance(form.refusal, ReportAmended):
+        return form.data.get("supersedes", "")
+    newest = studies.readings(study).first()
+    return newest.pk if newest else ""
 
 
 def _readings(study: Study) -> list[tuple[Reading, str, str, bool]]:

@@ -147,15 +147,30 @@ class TestReadings:
     ) -> None:
         study = submit()
         client, address = client_of(radiologist), f"{STUDIES}{study.uid}/readings/"
-        addendum = {**self.REPORT, "opinion": "INDETERMINATE", "addendum": True}
+        addendum = {**self.REPORT, "opinion": "INDETERMINATE", "addendum": True, "supersedes": 1}
         early = client.post(address, {**addendum, "reason": "Prior films"}, format="json")
         assert (early.status_code, early.json()["code"]) == (409, "TRANSITION_REFUSED")
-        client.post(address, self.REPORT, format="json")
+        signed = client.post(address, self.REPORT, format="json").json()["reading"]
+        addendum["supersedes"] = signed["id"]
         assert client.post(address, addendum, format="json").json()["code"] == "INVALID"
         added = client.post(address, {**addendum, "reason": "Prior films"}, format="json")
         assert (added.status_code, added.json()["state"]) == (201, "AMENDED")
         shown = client.get(f"{STUDIES}{study.uid}/").json()["readings"]
         assert [reading["kind"] for reading in shown] == ["ADDENDUM", "FIRST"]
+
+    def test_an_addendum_answers_the_newest_text(
+        self, radiologist: Any, submit: Callable[..., Study]
+    ) -> None:
+        client, address = client_of(radiologist), f"{STUDIES}{submit().uid}/readings/"
+        signed = client.post(address, self.REPORT, format="json").json()["reading"]
+        addendum = {**self.REPORT, "addendum": True, "reason": "Prior films"}
+        blind = client.post(address, addendum, format="json")
+        assert (blind.status_code, blind.json()["code"]) == (422, "INVALID")
+        assert list(blind.json()["details"]["fields"]) == ["supersedes"]
+        addendum["supersedes"] = signed["id"]
+        assert client.post(address, addendum, format="json").status_code == 201
+        again = client.post(address, addendum, format="json")
+        assert (again.status_code, again.json()["code"]) == (409, "REPORT_AMENDED")
 
     def test_a_submitter_reads_but_does_not_sign(
         self, as_submitter: APIClient, submit: Callable[..., Study]

@@ -21,6 +21,7 @@ from tests.integration.diagnosis.work import (
     analyse,
     claim_one,
     lose_lease,
+    newest_text,
     score,
     skip_waiting,
 )
@@ -114,7 +115,7 @@ if ON_SQLITE:  # only its REPLACE deletes whatever is in the way
         def test_an_addendum(self, frozen: Study, radiologist: Any) -> None:
             report = readings.Report("PNEUMONIA", "More.")
             who = {"user": radiologist, "actor": Actor.of(radiologist), "study": frozen}
-            readings.amend(**who, report=report, reason="Lab")
+            readings.amend(**who, report=report, reason="Lab", supersedes=newest_text(frozen))
             before = content()
             assert refused(self.copied("diagnosis_reading") + " WHERE kind = 'ADDENDUM'")
             assert content() == before
@@ -221,7 +222,7 @@ def _everything(study: Study, radiologist: Any, administrator: Any, web: Client)
     claims.release(**who)
     report = readings.Report("PNEUMONIA", "SECRETIMPRESSION", "SECRETFINDINGS")
     readings.sign(**who, report=report)
-    readings.amend(**who, report=report, reason="Lab")
+    readings.amend(**who, report=report, reason="Lab", supersedes=newest_text(study))
     job = model_versions.resubmit(job=film.jobs.get(), actor=WORKER)
     jobs.cancel(job=job, actor=WORKER)
     for path in ("image.png", "heat-map.png"):

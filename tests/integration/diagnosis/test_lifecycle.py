@@ -14,7 +14,7 @@ from diagnosis.permissions import Actor
 from diagnosis.queries import studies, worklist
 from diagnosis.services import jobs, lifecycle, readings
 from diagnosis.states import StudyEvent, StudyState, worklist_rank
-from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim_one, score
+from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim_one, newest_text, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,14 @@ def sign(study: Study, by: Any, opinion: str = "PNEUMONIA") -> None:
 
 def amend(study: Study, by: Any) -> None:
     report = readings.Report("INDETERMINATE", "On second thought.")
-    readings.amend(user=by, actor=Actor.of(by), study=study, report=report, reason="Prior films")
+    readings.amend(
+        user=by,
+        actor=Actor.of(by),
+        study=study,
+        report=report,
+        reason="Prior films",
+        supersedes=newest_text(study),
+    )
 
 
 @pytest.fixture

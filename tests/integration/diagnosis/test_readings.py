@@ -11,12 +11,13 @@ from diagnosis.errors import (
     CaseHeld,
     InvalidInput,
     NotPermitted,
+    ReportAmended,
     TransitionRefused,
 )
 from diagnosis.models import AuditEvent, CaseClaim, Reading, Study
 from diagnosis.permissions import Actor
 from diagnosis.services import claims, readings
-from tests.integration.diagnosis.work import at_once
+from tests.integration.diagnosis.work import at_once, newest_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,17 @@ def sign(study: Study, by: Any, report: readings.Report = REPORT) -> Reading:
     return readings.sign(user=by, actor=Actor.of(by), study=study, report=report)
 
 
-def amend(study: Study, by: Any, reason: str = "Prior films") -> Reading:
-    return readings.amend(user=by, actor=Actor.of(by), study=study, report=REPORT, reason=reason)
+def amend(
+    study: Study, by: Any, reason: str = "Prior films", supersedes: int | None = None
+) -> Reading:
+    return readings.amend(
+        user=by,
+        actor=Actor.of(by),
+        study=study,
+        report=REPORT,
+        reason=reason,
+        supersedes=supersedes or newest_text(study),
+    )
 
 
 @pytest.fixture
@@ -140,6 +150,23 @@ class TestAmend:
             "reason", flat=True
         )
         assert list(reasons) == ["Prior films", "Lab result"]
+
+    def test_only_the_newest_text(self, study: Study, radiologist: Any, colleague: Any) -> None:
+        first = sign(study, radiologist)
+        amend(study, colleague, supersedes=first.pk)
+        for unseen in (first.pk, first.pk + 1000):
+            with pytest.raises(ReportAmended):
+                amend(study, radiologist, supersedes=unseen)
+        assert Reading.objects.count() == 2
+
+    @pytest.mark.django_db(transaction=True)
+    def test_of_the_same_addendum_twice_at_once_one_stands(
+        self, study: Study, radiologist: Any
+    ) -> None:
+        first = sign(study, radiologist)
+        answers = at_once([lambda: amend(study, radiologist, supersedes=first.pk)] * 2)
+        assert sorted(type(answer).__name__ for answer in answers) == ["Reading", "ReportAmended"]
+        assert Reading.objects.count() == 2
 
     def test_only_what_is_signed(self, study: Study, radiologist: Any) -> None:
         with pytest.raises(TransitionRefused):

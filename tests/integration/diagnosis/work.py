@@ -12,6 +12,7 @@ from django.db import connection
 from diagnosis.models import Job
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
+from diagnosis.queries import studies
 from diagnosis.services import jobs, results
 from ml.contracts import Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
@@ -20,6 +21,7 @@ from tests import films
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from diagnosis.models import Study
     from diagnosis.services.jobs import ClaimedJob
 
 WORKER = Actor.system("worker-1")
@@ -54,6 +56,12 @@ def analyse(probability: float = 0.7) -> None:
     while claimed := claim():
         for job in claimed:
             score(job, probability)
+
+
+def newest_text(study: Study) -> int | None:
+    """The reading that an addendum must answer now."""
+    newest = studies.readings(study).first()
+    return newest.pk if newest else None
 
 
 def lose_lease(job: ClaimedJob) -> None:

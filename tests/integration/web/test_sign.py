@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from diagnosis.permissions import Actor
 from diagnosis.services import claims
 
 pytestmark = pytest.mark.django_db
+HIDDEN = re.compile(r'<input type="hidden" name="supersedes" value="(\d*)">')
 REPORT = {"opinion": "PNEUMONIA", "findings": "Patchy.", "impression": "Right lower zone."}
 
 
@@ -21,6 +23,26 @@ def case(as_user: Any, submit: Any, radiologist: Any) -> tuple[Any, Any]:
     study, browser = submit(), as_user(radiologist)
     browser.post(reverse("study-claim", args=[study.uid]))
     return study, browser
+
+
+def newest_text(answer: Any) -> str:
+    """The reading that the page's form would amend."""
+    found = HIDDEN.search(answer.content.decode())
+    assert found
+    return found[1]
+
+
+def addendum(case: tuple[Any, Any], **changes: str) -> dict[str, str]:
+    """As a page opened now would send it."""
+    study, browser = case
+    seen = newest_text(browser.get(reverse("study", args=[study.uid])))
+    return {
+        **REPORT,
+        "impression": "Both zones.",
+        "reason": "Missed",
+        "supersedes": seen,
+        **changes,
+    }
 
 
 def post(case: tuple[Any, Any], route: str, form: dict[str, str]) -> Any:
@@ -85,11 +107,11 @@ def test_signing_twice_is_refused_and_the_first_report_stands(case: tuple[Any, A
 
 def test_an_addendum_needs_a_reason_and_keeps_the_first_report(case: tuple[Any, Any]) -> None:
     post(case, "study-sign", REPORT)
-    refused = post(case, "study-amend", {**REPORT, "impression": "Both zones.", "reason": ""})
+    refused = post(case, "study-amend", addendum(case, reason=""))
     assert refused.status_code == 422
     assert list(refused.context["form"].errors) == ["reason"]
     assert "Both zones." in refused.content.decode()
-    added = post(case, "study-amend", {**REPORT, "impression": "Both zones.", "reason": "Missed"})
+    added = post(case, "study-amend", addendum(case))
     assert added.status_code == 302
     study, browser = case
     page = browser.get(reverse("study", args=[study.uid])).content.decode()
@@ -97,6 +119,45 @@ def test_an_addendum_needs_a_reason_and_keeps_the_first_report(case: tuple[Any, 
     assert "Right lower zone." in page
     assert page.count("Superseded by an addendum") == 1
     assert AuditEvent.objects.get(action="READING_AMENDED").reason == "Missed"
+
+
+def test_the_same_addendum_sent_twice_is_signed_once(case: tuple[Any, Any]) -> None:
+    post(case, "study-sign", REPORT)
+    form = addendum(case)
+    assert post(case, "study-amend", form).status_code == 302
+    again = post(case, "study-amend", form)
+    assert again.status_code == 409
+    assert b"REPORT_AMENDED" in again.content
+    assert Reading.objects.count() == 2
+
+
+@pytest.mark.parametrize("seen", [{}, {"supersedes": ""}, {"supersedes": "1"}])
+def test_an_addendum_to_an_unseen_text_is_refused_and_signed_once_it_was_read(
+    case: tuple[Any, Any], seen: dict[str, str]
+) -> None:
+    post(case, "study-sign", REPORT)
+    form = addendum(case)
+    post(case, "study-amend", form)
+    late = {**form, "impression": "Neither zone."}
+    del late["supersedes"]
+    refused = post(case, "study-amend", {**late, **seen})
+    assert refused.status_code == 409
+    text = refused.content.decode()
+    assert "Read the newest text first." in text
+    assert text.count("Both zones.") == 1
+    assert "Neither zone." in text
+    seen_now = newest_text(refused)
+    assert seen_now == str(Reading.objects.latest("id").pk)
+    assert post(case, "study-amend", {**late, "supersedes": seen_now}).status_code == 302
+
+
+def test_another_refusal_does_not_pass_an_unseen_text_off_as_read(case: tuple[Any, Any]) -> None:
+    post(case, "study-sign", REPORT)
+    form = addendum(case)
+    post(case, "study-amend", form)
+    incomplete = post(case, "study-amend", {**form, "reason": ""})
+    assert incomplete.status_code == 422
+    assert newest_text(incomplete) == form["supersedes"]
 
 
 def test_a_second_read_is_another_radiologists(
