@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "diagnosis.web.middleware.NoStoreMiddleware",
     "diagnosis.web.middleware.RequestIdMiddleware",
     "diagnosis.api.uploads.UploadCapMiddleware",
     "csp.middleware.CSPMiddleware",

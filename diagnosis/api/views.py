@@ -119,11 +119,6 @@ class _AnyAccept(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-def png(data: bytes) -> HttpResponse:
-    """Never kept by a cache on the way; it is a patient's picture."""
-    return HttpResponse(data, "image/png", headers={"Cache-Control": "private, no-store"})
-
-
 class FilmView(APIView):
     content_negotiation_class = _AnyAccept
 
@@ -133,7 +128,8 @@ class FilmView(APIView):
         query = valid(FilmQuery, request.query_params)
         side = query.validated_data["max_side"]
         actor = actor_of(request)
-        return png(viewing.film_png(user=request.user, actor=actor, uid=uid, max_side=side))
+        picture = viewing.film_png(user=request.user, actor=actor, uid=uid, max_side=side)
+        return HttpResponse(picture, "image/png")
 
 
 class HeatMapView(APIView):
@@ -142,4 +138,5 @@ class HeatMapView(APIView):
     @extend_schema(responses=_PNG)
     def get(self, request: Request, uid: UUID) -> HttpResponse:
         """The current result's evidence as RGBA PNG. Research use only, not a diagnosis."""
-        return png(viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid))
+        picture = viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid)
+        return HttpResponse(picture, "image/png")

@@ -9,7 +9,6 @@ from django.views.decorators.http import require_safe
 
 from diagnosis.queries import trail
 from diagnosis.web import present, words
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -18,7 +17,6 @@ _FILTERS = ("action", "actor", "study")
 
 
 @require_safe
-@private
 def audit(request: HttpRequest) -> HttpResponse:
     chosen = {name: request.GET.get(name, "").strip() for name in _FILTERS}
     before = request.GET.get("before", "")

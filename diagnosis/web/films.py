@@ -9,7 +9,6 @@ from django.views.decorators.http import require_safe
 
 from diagnosis.actors import actor_of
 from diagnosis.services import viewing
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,7 +20,6 @@ _SIDES = {"thumb": 256, "page": 2048}
 
 
 @require_safe
-@private
 def film(request: HttpRequest, uid: UUID) -> HttpResponse:
     side = _SIDES.get(request.GET.get("size", "page"), _SIDES["page"])
     actor = actor_of(request)
@@ -29,7 +27,6 @@ def film(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @require_safe
-@private
 def heat_map(request: HttpRequest, uid: UUID) -> HttpResponse:
     return _png(viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid))
 

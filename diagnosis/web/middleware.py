@@ -1,4 +1,4 @@
-"""A request id for every request, and the route rule in front of every page."""
+"""A request id for every request, no cache for any answer, and the route rule before every page."""
 
 from __future__ import annotations
 
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class NoStoreMiddleware:
+    """An answer that says nothing else of caches is kept by none, the browser's own included.
+
+    Static files are served before this, and keep theirs.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 class RequestIdMiddleware:

@@ -13,7 +13,6 @@ from diagnosis.queries import studies
 from diagnosis.services import readings
 from diagnosis.web import study_page
 from diagnosis.web.forms import AddendumForm, ReportForm
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 
 @require_POST
-@private
 def sign(request: HttpRequest, uid: UUID) -> HttpResponse:
     study, form = studies.get(request.user, uid), ReportForm(request.POST)
     if form.carry_out(lambda: _sign(request, study, form)) is None:
@@ -34,7 +32,6 @@ def sign(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @require_POST
-@private
 def amend(request: HttpRequest, uid: UUID) -> HttpResponse:
     study, form = studies.get(request.user, uid), AddendumForm(request.POST)
     if form.carry_out(lambda: _amend(request, study, form)) is None:

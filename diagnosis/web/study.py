@@ -12,7 +12,6 @@ from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import claims, viewing
 from diagnosis.web import study_page
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,14 +20,12 @@ if TYPE_CHECKING:
 
 
 @require_safe
-@private
 def study(request: HttpRequest, uid: UUID) -> HttpResponse:
     found = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
     return study_page.render_page(request, found)
 
 
 @require_safe
-@private
 def films(request: HttpRequest, uid: UUID) -> HttpResponse:
     """What the page asks again until every film's analysis has ended."""
     found = viewing.study(user=request.user, actor=actor_of(request), uid=uid)

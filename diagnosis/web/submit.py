@@ -13,7 +13,6 @@ from django_htmx.http import HttpResponseClientRedirect
 from diagnosis.actors import actor_of
 from diagnosis.services import intake
 from diagnosis.web.forms import SubmitForm
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@private
 def submit(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, SubmitForm(user=request.user))

@@ -12,20 +12,17 @@ from diagnosis.queries import worklist as query
 from diagnosis.services import viewing
 from diagnosis.states import Priority
 from diagnosis.web import present, words
-from diagnosis.web.private import private
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
 @require_safe
-@private
 def worklist(request: HttpRequest) -> HttpResponse:
     return render(request, "worklist/page.html", _context(request))
 
 
 @require_safe
-@private
 def rows(request: HttpRequest) -> HttpResponse:
     return render(request, "worklist/_live.html", _context(request))
 
