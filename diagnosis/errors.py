@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+from django.db import InterfaceError, OperationalError
+
+logger = logging.getLogger(__name__)
+# What Django raises for a database that is gone, restarting, locked for too long or cut off.
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class DiagnosisError(Exception):
@@ -114,3 +121,18 @@ class StorageUnavailable(DiagnosisError):
     code = "STORAGE_UNAVAILABLE"
     message = "The film store cannot be reached. Try again in a minute."
     http_status = 503
+
+
+class DatabaseUnavailable(DiagnosisError):
+    code = "DATABASE_UNAVAILABLE"
+    message = "The database does not answer. Nothing was lost. Try again in a minute."
+    http_status = 503
+
+
+def refusal_of(error: Exception) -> DiagnosisError | None:
+    """The refusal that an exception stands for; None for what nobody foresaw."""
+    if isinstance(error, DATABASE_AWAY):
+        # Its class alone: the text may quote a statement, and so a patient.
+        logger.error("the database does not answer (%s)", type(error).__name__)
+        return DatabaseUnavailable()
+    return error if isinstance(error, DiagnosisError) else None

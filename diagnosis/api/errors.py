@@ -10,14 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 from rest_framework.views import set_rollback
 
-from diagnosis.errors import DiagnosisError, NotFound, NotPermitted
+from diagnosis.errors import NotFound, NotPermitted, refusal_of
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to a refusal; None, so a logged 500, for what nobody foresaw."""
-    if isinstance(error, DiagnosisError):
+    if refusal := refusal_of(error):
         set_rollback()
-        return _answer(error.code, error.message, error.http_status, error.details)
+        return _answer(refusal.code, refusal.message, refusal.http_status, refusal.details)
     if isinstance(error, SuspiciousOperation):
         return _answer("BAD_REQUEST", "The request is malformed or has too many parts.", 400, {})
     response = drf_handler(error, context)

@@ -7,15 +7,17 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
-from diagnosis.errors import DiagnosisError, NotPermitted
+from diagnosis.errors import DATABASE_AWAY, DatabaseUnavailable, NotPermitted, refusal_of
 from diagnosis.permissions import ROUTES, may_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -65,14 +67,27 @@ class RouteRuleMiddleware:
         match = request.resolver_match
         name = match.view_name if match else ""
         # The API authenticates by token too, so it decides after authentication (api/rules.py).
-        if name.startswith("api-") or may_open(request.user, name):
+        if name.startswith("api-"):
+            return None
+        try:
+            return self._apply_rule(request, name)
+        except DATABASE_AWAY as error:  # Who asks, and in which role, only the database knows.
+            return self.process_exception(request, error)
+
+    def _apply_rule(self, request: HttpRequest, name: str) -> HttpResponse | None:
+        if may_open(request.user, name):
             return None
         if not request.user.is_authenticated and (name in ROUTES or name.startswith("admin:")):
             return redirect_to_login(request.get_full_path())
         return self.process_exception(request, NotPermitted())
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A refusal of the domain becomes a page that says what to do."""
-        if not isinstance(error, DiagnosisError):
+        """A refusal becomes a page that says what to do."""
+        refusal = refusal_of(error)
+        if refusal is None:
             return None
-        return render(request, "error.html", {"error": error}, status=error.http_status)
+        if isinstance(refusal, DatabaseUnavailable):
+            # Without the request: a page that has one asks the database who reads it.
+            page = render_to_string("503.html", {"error": refusal})
+            return HttpResponse(page, status=refusal.http_status)
+        return render(request, "error.html", {"error": refusal}, status=refusal.http_status)
