@@ -27,6 +27,11 @@ ALLOWED_FIELDS = frozenset(
 )  # fmt: skip
 
 
+def plain(reason: str) -> str:
+    """The reason as the trail keeps it: PostgreSQL stores no NUL in a text."""
+    return reason.replace("\0", "").strip()[:500]
+
+
 def event(  # noqa: PLR0913 (an event has this many facts)
     *,
     actor: Actor,
@@ -58,7 +63,7 @@ def event(  # noqa: PLR0913 (an event has this many facts)
         study=str(study.uid) if study else "",
         before=dict(before or {}),
         after=dict(after or {}),
-        reason=reason[:500],
+        reason=plain(reason),
         request_id=actor.request_id,
         address=actor.address,
         outcome=outcome,

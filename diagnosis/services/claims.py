@@ -36,7 +36,7 @@ def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseCla
         locked = lifecycle.lock(study_id=study.pk)
         live = holder(study=locked)
         taken_over = live is not None and live.holder_id != user.pk
-        if taken_over and not reason.strip():
+        if taken_over and not audit.plain(reason):
             raise CaseHeld
         until = db_now() + LEASE
         if live is not None and not taken_over:
@@ -51,7 +51,7 @@ def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseCla
             action="CASE_TAKEN_OVER" if taken_over else "CASE_CLAIMED",
             target=locked,
             study=locked,
-            reason=reason.strip(),
+            reason=reason,
         )
         return claim
 

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -69,6 +70,8 @@ class RouteRuleMiddleware:
         # The API authenticates by token too, so it decides after authentication (api/rules.py).
         if name.startswith("api-"):
             return None
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("NUL in the address")  # PostgreSQL refuses to look for a text with one
         try:
             return self._apply_rule(request, name)
         except DATABASE_AWAY as error:  # Who asks, and in which role, only the database knows.

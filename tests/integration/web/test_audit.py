@@ -72,3 +72,15 @@ def test_pages_follow_each_other_without_gap_or_repeat(
 def test_nonsense_in_the_address_is_no_error(as_user: Any, auditor: Any) -> None:
     assert events(as_user(auditor), before="9" * 40) == []
     assert events(as_user(auditor), before="x") == []
+
+
+@pytest.mark.parametrize("name", ["action", "actor", "study", "before"])
+def test_a_nul_in_the_address_is_refused(as_user: Any, auditor: Any, name: str) -> None:
+    answer = as_user(auditor).get(reverse("audit"), {name: "STUDY\0"})
+    assert answer.status_code == 400
+    assert "The request could not be understood." in answer.content.decode()
+
+
+def test_a_nul_is_refused_on_the_admin_pages_too(as_user: Any, administrator: Any) -> None:
+    for address in ("auditevent/?action__exact=%00", "study/?state=a%00b"):
+        assert as_user(administrator).get(f"/admin/diagnosis/{address}").status_code == 400

@@ -197,6 +197,19 @@ def test_a_held_case_is_taken_over_only_with_a_reason(
     assert "Reason: Shift ended" in text_of(browser, study)
 
 
+def test_a_nul_in_a_reason_is_left_out(
+    as_user: Any, submit: Any, radiologist: Any, make_user: Any, site: Any
+) -> None:
+    study = submit()
+    colleague = make_user("Radiologist", site, "colleague")
+    claims.take(user=colleague, actor=Actor.of(colleague), study=study)
+    browser = as_user(radiologist)
+    assert browser.post(address(study, "study-claim"), {"reason": "\0 \0"}).status_code == 409
+    answer = browser.post(address(study, "study-claim"), {"reason": "Shift\0 ended"})
+    assert answer.status_code == 302
+    assert AuditEvent.objects.get(action="CASE_TAKEN_OVER").reason == "Shift ended"
+
+
 @pytest.mark.parametrize("route", ["study-claim", "study-release", "study-heartbeat"])
 def test_only_radiologists_of_the_site_hold_cases(
     as_user: Any, submit: Any, submitter: Any, foreign_radiologist: Any, route: str
