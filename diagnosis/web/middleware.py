@@ -11,6 +11,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from diagnosis.errors import DATABASE_AWAY, DatabaseUnavailable, NotPermitted, refusal_of
 from diagnosis.permissions import ROUTES, may_open
@@ -81,7 +82,7 @@ class RouteRuleMiddleware:
         if may_open(request.user, name):
             return None
         if not request.user.is_authenticated and (name in ROUTES or name.startswith("admin:")):
-            return redirect_to_login(request.get_full_path())
+            return redirect_to_login(_way_back(request))
         return self.process_exception(request, NotPermitted())
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -94,3 +95,13 @@ class RouteRuleMiddleware:
             page = render_to_string("503.html", {"error": refusal})
             return HttpResponse(page, status=refusal.http_status)
         return render(request, "error.html", {"error": refusal}, status=refusal.http_status)
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Where the log-in leads to: an address that can be opened, as that of a POST cannot."""
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    match = request.resolver_match
+    if match and match.view_name.startswith("study-"):
+        return reverse("study", kwargs=match.kwargs)
+    return reverse("home")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth import views as auth
 from django.db import DatabaseError
@@ -26,6 +27,12 @@ logger = logging.getLogger(__name__)
 class LogIn(auth.LoginView):
     template_name = "login.html"
     redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        """Where `next` leads; not to this page again, which would send on to itself for ever."""
+        url = super().get_success_url()
+        is_here = urlsplit(url).path == self.request.path
+        return self.get_default_redirect_url() if is_here else url
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
@@ -46,6 +47,35 @@ def test_anonymous_visitors_are_sent_to_the_log_in(client: Any, route: str) -> N
     answer = client.get(reverse(route))
     assert answer.status_code == 302
     assert answer["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("route", ["study-sign", "study-amend", "study-claim", "study-release"])
+def test_who_sends_after_the_session_ended_comes_back_to_the_study(
+    client: Any, radiologist: Any, submit: Any, route: str
+) -> None:
+    study = submit()
+    sent = client.post(reverse(route, args=[study.uid]))
+    form = {"username": radiologist.username, "password": PASSWORD}
+    answer = client.post(sent["Location"], form, follow=True)
+    assert answer.redirect_chain == [(reverse("study", args=[study.uid]), 302)]
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/submit/", "/admin/diagnosis/job/", "/films/{}.png"])
+def test_who_sends_elsewhere_comes_back_to_the_first_page(
+    client: Any, radiologist: Any, address: str
+) -> None:
+    sent = client.post(address.format(uuid4()))
+    form = {"username": radiologist.username, "password": PASSWORD}
+    answer = client.post(sent["Location"], form, follow=True)
+    assert answer.redirect_chain[-1] == (reverse("worklist"), 302)
+
+
+@pytest.mark.parametrize("then", ["{}", "{}?next={}", "http://testserver{}"])
+def test_the_log_in_never_leads_to_itself(as_user: Any, radiologist: Any, then: str) -> None:
+    login = reverse("login")
+    answer = as_user(radiologist).get(login, {"next": then.format(login, login)}, follow=True)
+    assert answer.redirect_chain == [(reverse("home"), 302), (reverse("worklist"), 302)]
 
 
 def test_healthz_needs_no_log_in(client: Any) -> None:
