@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("diagnosis", "0002_roles_and_triggers")]
+    dependencies = [("diagnosis", "0003_open_studies_by_due_time")]
     operations = [
         migrations.AddIndex(
             model_name="auditevent",
