@@ -31,7 +31,7 @@ class PneumoAdminSite(AdminSite):
 
     site_header = "Pneumo administration"
     site_title = "Pneumo administration"
-    index_title = "Research use only, not a diagnosis"
+    index_title = "Records and accounts"
     site_url = "/"
 
     def has_permission(self, request: HttpRequest) -> bool:

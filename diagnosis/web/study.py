@@ -53,6 +53,7 @@ def release(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 def heartbeat(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """200 while the case is mine, 409 once it is not."""
+    """200 while the case is mine, 409 once it is not; and who I am, for a page that was away."""
     held = claims.heartbeat(user=request.user, study=studies.get(request.user, uid))
-    return JsonResponse({"held": held}, status=200 if held else 409)
+    told = {"held": held, "user": request.user.get_username()}
+    return JsonResponse(told, status=200 if held else 409)

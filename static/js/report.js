@@ -1,54 +1,106 @@
 // Holding the case while the page is open, and signing it on purpose.
 
+import { csrfToken } from "./app.js";
+
 const HEARTBEAT_MS = 30_000;
+const ANSWER_MS = 10_000;
 const form = document.querySelector("[data-report]");
 
-function holdTheCase() {
-  const token = form.querySelector("[name=csrfmiddlewaretoken]").value;
-  const lost = document.querySelector("[data-lost]");
-  const beat = async () => {
+// How this page stands with the server: "fine", or the name of the notice that says what to do.
+async function standing() {
+  try {
     const answer = await fetch(form.dataset.heartbeat, {
       method: "POST",
-      headers: { "X-CSRFToken": token },
+      headers: { "X-CSRFToken": csrfToken() },
       redirect: "manual",
-    }).catch(() => null); // no answer is no verdict: the next beat asks again
-    if (answer === null || answer.ok || answer.status >= 500) return;
-    lost.hidden = false;
-    clearInterval(timer);
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    if (answer.type === "opaqueredirect") return "ended";
+    if (answer.status >= 500) return "silent";
+    if (!answer.ok && answer.status !== 409) return "other";
+    const { held, user } = await answer.json();
+    if (user !== form.dataset.user) return "other";
+    return held || !form.hasAttribute("data-holds") ? "fine" : "lost";
+  } catch {
+    return "silent";
+  }
+}
+
+function tell(what) {
+  form.querySelectorAll("[data-trouble]").forEach((notice) => {
+    const isNews = notice.hidden && notice.dataset.trouble === what;
+    notice.hidden = notice.dataset.trouble !== what;
+    if (isNews) notice.scrollIntoView({ block: "nearest" });
+  });
+}
+
+function holdTheCase() {
+  const beat = async () => {
+    const found = await standing();
+    if (found !== "silent") tell(found); // no answer is no verdict: the next beat asks again
   };
-  const timer = setInterval(beat, HEARTBEAT_MS);
+  setInterval(beat, HEARTBEAT_MS);
   document.addEventListener("visibilitychange", () => document.hidden || beat());
 }
 
-function askBeforeSigning() {
+// Asked before anything is sent, since what is posted to an ended session is gone.
+function signOnPurpose() {
   const dialog = form.querySelector("[data-confirm]");
   const opinion = form.querySelector("[data-confirm-opinion]");
   const confirmed = dialog.querySelector("[value=confirmed]");
-  form.addEventListener("submit", (event) => {
-    if (event.submitter === confirmed) return;
-    const chosen = form.querySelector("[name=opinion]:checked");
+  const buttons = [form.querySelector("[data-sign]"), confirmed];
+  const setBusy = (isBusy) => buttons.forEach((button) => (button.disabled = isBusy));
+
+  const isIncomplete = () => {
     const impression = form.querySelector("[name=impression]").value.trim();
-    if (!chosen || !impression) return; // the server names what is missing
-    event.preventDefault();
+    return !form.querySelector("[name=opinion]:checked") || !impression;
+  };
+  const ask = () => {
+    const chosen = form.querySelector("[name=opinion]:checked");
     opinion.textContent = chosen.closest("label").textContent.trim();
+    setBusy(false);
     dialog.showModal();
+  };
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    const found = await standing();
+    tell(found);
+    if (found !== "fine") {
+      setBusy(false);
+      dialog.close();
+    } else if (event.submitter === confirmed || isIncomplete()) {
+      send(); // what is missing the server names
+    } else {
+      ask();
+    }
   });
   dialog.querySelector("[data-back]").addEventListener("click", () => dialog.close());
+  addEventListener("pageshow", () => setBusy(false));
+}
+
+let isDirty = false;
+
+function send() {
+  isDirty = false;
+  form.submit();
 }
 
 function warnBeforeLeaving() {
-  let isDirty = false;
+  isDirty = form.hasAttribute("data-refused");
   form.addEventListener("input", () => (isDirty = true));
-  form.addEventListener("submit", (event) => {
-    if (!event.defaultPrevented) isDirty = false;
-  });
   addEventListener("beforeunload", (event) => {
     if (isDirty) event.preventDefault();
+  });
+  document.addEventListener("pneumo:session-ended", (event) => {
+    if (!isDirty) return;
+    event.preventDefault();
+    tell("ended");
   });
 }
 
 if (form) {
-  if (form.dataset.heartbeat) holdTheCase();
-  askBeforeSigning();
+  if (form.hasAttribute("data-holds")) holdTheCase();
+  signOnPurpose();
   warnBeforeLeaving();
 }

@@ -1,11 +1,14 @@
 // Films chosen or dropped, told by name in this browser only, and kept when the server says no.
 
+import { isWholePage } from "./app.js";
+
 const form = document.getElementById("submit-form");
 const input = document.getElementById("films");
 const drop = document.querySelector("[data-drop]");
 const list = document.querySelector("[data-chosen]");
 const bar = document.querySelector("[data-progress]");
 const sending = document.querySelector("[data-sending]");
+const ended = document.querySelector("[data-ended]");
 const messages = document.getElementById("submit-messages");
 let chosen = [];
 
@@ -76,7 +79,20 @@ function mark() {
   });
 }
 
-form.addEventListener("htmx:beforeRequest", () => tell("Sending…", true));
+function complain(text) {
+  tell("", false);
+  ended.hidden = true;
+  const notice = document.createElement("p");
+  notice.className = "notice error";
+  notice.setAttribute("role", "alert");
+  notice.textContent = text;
+  messages.replaceChildren(notice);
+}
+
+form.addEventListener("htmx:beforeRequest", () => {
+  ended.hidden = true;
+  tell("Sending…", true);
+});
 form.addEventListener("htmx:xhr:progress", (event) => {
   const { loaded, total, lengthComputable } = event.detail;
   if (!lengthComputable) return;
@@ -91,9 +107,18 @@ form.addEventListener("htmx:afterSettle", (event) => {
   messages.scrollIntoView({ block: "nearest" });
 });
 form.addEventListener("htmx:sendError", () =>
-  tell("No answer from the server. Send again: nothing is stored twice.", false),
+  complain("No answer from the server. Send again: nothing is stored twice."),
 );
-form.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) return;
-  tell("The server could not take it. Send again: nothing is stored twice.", false);
+form.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
+  const isTold = xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+  if (isTold && !isWholePage(xhr)) return;
+  const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  const reason = page.querySelector("main h1")?.textContent ?? "The server could not take it.";
+  complain(`${reason} Everything here is still in place.`);
+});
+document.addEventListener("pneumo:session-ended", (event) => {
+  event.preventDefault();
+  tell("", false);
+  messages.replaceChildren();
+  ended.hidden = false;
 });

@@ -9,9 +9,10 @@ import pytest
 from django.db import connections
 
 from tests import chromium
+from tests.functional.staff import Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -31,3 +32,9 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         launched.close()
         # Beside an event loop Django keeps connections of their own; nothing else closes them.
         connections.close_all()
+
+
+@pytest.fixture
+def staff(browser: Any, live_server: Any) -> Callable[[Any], Staff]:
+    """staff(user) -> that person, logged in, on the worklist."""
+    return lambda user: Staff(browser, live_server.url, user)

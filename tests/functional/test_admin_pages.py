@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from diagnosis.admin import site as admin_site
-from diagnosis.models import Job
+from diagnosis.models import Job, Result
+from tests.integration.diagnosis.work import analyse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,11 @@ class Visit:
         answer = self.page.goto(self.address + path, wait_until="networkidle")
         assert (answer.status, self.page.url) == (200, self.address + path)
 
+    def open_admin(self, path: str = "") -> None:
+        """As `open`; every one of these pages says what results are for."""
+        self.open(f"/admin/{path}")
+        assert self.page.get_by_text("Research use only, not a diagnosis.").is_visible()
+
 
 @pytest.fixture
 def visit(browser: Any, live_server: Any, administrator: Any) -> Iterator[Visit]:
@@ -51,9 +57,14 @@ def visit(browser: Any, live_server: Any, administrator: Any) -> Iterator[Visit]
 
 def test_no_page_breaks_the_content_policy(visit: Visit, submit: Callable[..., Study]) -> None:
     study = submit()
+    analyse()
     for model in admin_site._registry:
-        visit.open(f"/admin/{model._meta.app_label}/{model._meta.model_name}/")
+        visit.open_admin(f"{model._meta.app_label}/{model._meta.model_name}/")
     for path in (
+        "",
+        "diagnosis/",
+        f"diagnosis/result/{Result.objects.get().pk}/change/",
+        f"diagnosis/study/{study.pk}/history/",
         f"diagnosis/study/{study.pk}/change/",
         f"auth/user/{study.submitted_by_id}/change/",
         f"auth/user/{study.submitted_by_id}/password/",
@@ -61,7 +72,7 @@ def test_no_page_breaks_the_content_policy(visit: Visit, submit: Callable[..., S
         "diagnosis/site/add/",
         "password_change/",
     ):
-        visit.open(f"/admin/{path}")
+        visit.open_admin(path)
     assert visit.complaints == []
 
 
@@ -73,7 +84,7 @@ def test_the_documentation_of_the_api_draws_itself(visit: Visit) -> None:
 
 def test_a_job_is_canceled_by_hand(visit: Visit, submit: Callable[..., Study]) -> None:
     submit()
-    visit.open("/admin/diagnosis/job/")
+    visit.open_admin("diagnosis/job/")
     visit.page.locator("input.action-select").first.check()
     visit.page.locator("select[name=action]").select_option("cancel")
     visit.page.get_by_role("button", name="Go").click()

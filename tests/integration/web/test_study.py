@@ -170,7 +170,10 @@ def test_claim_release_and_heartbeat(as_user: Any, submit: Any, radiologist: Any
     answer = browser.post(address(study, "study-claim"))
     assert (answer.status_code, answer["Location"]) == (302, address(study))
     assert CaseClaim.objects.get().holder == radiologist
-    assert browser.post(address(study, "study-heartbeat")).json() == {"held": True}
+    assert browser.post(address(study, "study-heartbeat")).json() == {
+        "held": True,
+        "user": radiologist.username,
+    }
     assert address(study, "study-heartbeat") in text_of(browser, study)
     browser.post(address(study, "study-release"))
     assert not CaseClaim.objects.exists()
