@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +13,8 @@ from django.test import TransactionTestCase
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
-    from pathlib import Path
 
+MODELS = Path(__file__).resolve().parent.parent / "models"
 _flush = TransactionTestCase._fixture_teardown
 
 
@@ -58,6 +60,18 @@ def _silent_bell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 @pytest.fixture
 def real_bell() -> None:
     """Ask for this to let dispatch reach its broker."""
+
+
+@pytest.fixture(scope="session")
+def committed_bundle() -> Path:
+    """The newest bundle below models/. There is always one: the product ships with it."""
+    return max(path.parent for path in MODELS.glob("*/manifest.json"))
+
+
+@pytest.fixture
+def bundle_copy(committed_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the committed bundle that a test may damage."""
+    return Path(shutil.copytree(committed_bundle, tmp_path / committed_bundle.name))
 
 
 @pytest.fixture
