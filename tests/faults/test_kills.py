@@ -21,7 +21,7 @@ from tests.faults.stack import stack
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.faults.stack import Stack
@@ -68,21 +68,47 @@ def in_mid_film() -> bool:
     )
 
 
+def leases(process: subprocess.Popen[bytes]) -> int:
+    """How many films this worker holds; its name there contains its process id."""
+    mine = Job.objects.filter(status=JobStatus.RUNNING, worker__contains=f"-{process.pid}-")
+    return mine.count()
+
+
+def stopped(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
+    """Stop the process while the condition holds; one caught elsewhere is woken for another try."""
+    if not condition():
+        return False
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)  # until the stop has taken effect
+    if condition():
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
 def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
-    """Stop the process in mid-film; one caught elsewhere is woken for another try.
+    """Stop the process in mid-film, outside of any transaction.
 
     One inside a transaction would stop every writer of an SQLite file (its limit, and the reason
     why more than one box takes PostgreSQL), and there it would lose its session, and so write
     nothing late. One between two batches, with its films recorded, has no lease to lose.
     """
-    if not in_mid_film():
-        return False
-    process.send_signal(signal.SIGSTOP)
-    os.waitpid(process.pid, os.WUNTRACED)  # until the stop has taken effect
-    if holds_a_lock() or not in_mid_film():
-        process.send_signal(signal.SIGCONT)
-        return False
-    return True
+    return stopped(process, lambda: leases(process) > 0 and not holds_a_lock())
+
+
+def kill_in_mid_film(running: Stack, workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGKILL to a worker that holds films.
+
+    It is stopped first, for then at most one write is under way: of two leases one is lost.
+    """
+
+    def killed(worker: subprocess.Popen[bytes]) -> bool:
+        if not stopped(worker, lambda: leases(worker) >= 2):
+            return False
+        worker.kill()
+        return True
+
+    running.wait(lambda: any(killed(worker) for worker in workers), "a worker in mid-film")
 
 
 def holds_a_lock() -> bool:
@@ -113,15 +139,46 @@ def assert_all_done_once(running: Stack) -> None:
     call_command("check_invariants", "--drained")
 
 
+def crashed() -> bool:
+    return Job.objects.filter(crashes__gte=1).exists()
+
+
 def test_a_worker_killed_in_mid_film(
     thirty: None, tmp_path: Path, broker: servers.RedisServer
 ) -> None:
     with stack(tmp_path, broker.url) as running:
         running.sweeper()
-        victims = [running.worker() for _ in range(workers_of_set_up())]
-        running.wait(in_mid_film, "a film in analysis")
-        victims[0].kill()
+        kill_in_mid_film(running, [running.worker() for _ in range(workers_of_set_up())])
         running.worker()  # as the supervisor would
+        running.wait(ended, "the end of every film")
+        assert crashed()
+        assert_all_done_once(running)
+
+
+def test_worker_and_broker_killed_at_once(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        kill_in_mid_film(running, [running.worker() for _ in range(workers_of_set_up())])
+        broker.kill()
+        running.worker()
+        running.wait(ended, "the end of every film")
+        assert crashed()
+        assert_all_done_once(running)
+
+
+def test_worker_and_broker_killed_at_once_and_the_broker_back_later(
+    thirty: None, tmp_path: Path, broker: servers.RedisServer
+) -> None:
+    with stack(tmp_path, broker.url) as running:
+        running.sweeper()
+        kill_in_mid_film(running, [running.worker() for _ in range(workers_of_set_up())])
+        broker.kill()
+        running.worker()
+        # Before the end: a film that lost its lease must now wait for its second try.
+        running.wait(crashed, "the reaper")
+        broker.start()
         running.wait(ended, "the end of every film")
         assert_all_done_once(running)
 
