@@ -58,8 +58,15 @@ def _silent_bell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def real_bell() -> None:
-    """Ask for this to let dispatch reach its broker."""
+def real_bell() -> Iterator[None]:
+    """Ask for this to let dispatch reach its broker, at settings.BROKER_URL."""
+    from diagnosis import dispatch
+
+    dispatch._bell.cache_clear()
+    dispatch.breaker.reset()
+    yield
+    dispatch._bell.cache_clear()
+    dispatch.breaker.reset()
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,9 @@ def _server() -> Iterator[servers.RedisServer]:
 
 
 @pytest.fixture
-def thirty(submit: Any) -> None:
+def thirty(submit: Any, broker: servers.RedisServer, settings: Any, real_bell: None) -> None:
+    """Thirty films in fifteen studies, each of which has rung the bell."""
+    settings.BROKER_URL = broker.url
     for seed in range(FILMS // 2):
         submit([films.as_png8(films.chest(2 * seed + i, size=(200, 180))) for i in (0, 1)])
 

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from diagnosis.models import AuditEvent, Site
 from diagnosis.permissions import Role, roles_of, sites_of
@@ -96,3 +97,11 @@ def test_a_weak_or_missing_password_makes_nothing(tmp_path: Path, content: str |
     words = ("anna", "--role", "auditor", "--new-site", "main", "Main")
     said = refusal(*words, "--password-file", str(file))
     assert ("cannot be read" if content is None else "too short") in said
+
+
+def test_before_the_migrations_it_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_table(**_: Any) -> Any:
+        raise OperationalError("no such table: auth_user")
+
+    monkeypatch.setattr("diagnosis.services.accounts.create_user", no_table)
+    assert "manage.py migrate" in refusal("anna", "--role", "auditor")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from diagnosis.errors import DiagnosisError
 from diagnosis.models import Site
@@ -57,6 +57,8 @@ class Command(BaseCommand):
                 accounts.create_user(by=None, actor=ACTOR, account=account, password=password)
         except DiagnosisError as refusal:
             raise CommandError(refusal.message) from refusal
+        except DatabaseError as error:
+            raise CommandError(f"{error}. Is `manage.py migrate` still to be run?") from error
         self._tell(account)
         if given is None:
             self.stdout.write(f"Password, shown only here: {password}")

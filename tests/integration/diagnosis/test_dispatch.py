@@ -22,15 +22,6 @@ pytestmark = pytest.mark.usefixtures("real_bell")
 BOUND = 3.0
 
 
-@pytest.fixture(autouse=True)
-def _fresh_bell() -> Iterator[None]:
-    dispatch._bell.cache_clear()
-    dispatch.breaker.reset()
-    yield
-    dispatch._bell.cache_clear()
-    dispatch.breaker.reset()
-
-
 @pytest.fixture
 def refusing(settings: Any) -> None:
     settings.BROKER_URL = f"redis://127.0.0.1:{servers.free_port()}/0"
