@@ -29,6 +29,13 @@ def refuse_unsafe(worker: Any) -> None:
         raise SystemExit("\n".join(["The worker does not start:", *complaints]))
 
 
+def silence(worker: Any) -> None:
+    """Have no talk among Celery's workers. Liveness is a row of the database here, and a heartbeat
+    that is sent again and again to a dead broker would keep the process from ending.
+    """
+    worker.options.update(without_heartbeat=True, without_gossip=True, without_mingle=True)
+
+
 def _complaints(worker: Any) -> Iterator[str]:
     pool = get_implementation(worker.pool_cls)
     if not issubclass(pool, SoloPool):

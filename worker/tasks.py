@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from worker.config import refuse_unsafe
+from worker.config import refuse_unsafe, silence
 from worker.process import process
 
 
@@ -20,6 +20,7 @@ def analyse_task(**_kwargs: Any) -> int:
 @worker_init.connect
 def _start(*, sender: Any, **_kwargs: Any) -> None:
     refuse_unsafe(sender)
+    silence(sender)
     process.start()
 
 

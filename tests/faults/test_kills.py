@@ -190,12 +190,16 @@ def test_the_broker_killed_in_mid_run(
 ) -> None:
     with stack(tmp_path, broker.url) as running:
         running.sweeper()
-        for _ in range(workers_of_set_up()):
-            running.worker()
+        workers = [running.worker() for _ in range(workers_of_set_up())]
         running.wait(in_mid_film, "a film in analysis")
         broker.kill()
         running.wait(ended, "the end of every film")
         assert_all_done_once(running)
+        for worker in workers:
+            worker.send_signal(signal.SIGTERM)
+        # A dead broker delays no worker's end by more than one pause between two tries.
+        running.wait(lambda: all(w.poll() is not None for w in workers), "the workers' end", 40)
+        assert "mingle" not in running.logs()  # nor do they talk to each other over it
 
 
 def test_the_broker_gone_before_the_worker_starts(
