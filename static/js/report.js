@@ -17,7 +17,7 @@ async function standing() {
     });
     if (answer.type === "opaqueredirect") return "ended";
     if (answer.status >= 500) return "silent";
-    if (!answer.ok && answer.status !== 409) return "other";
+    if (!answer.ok) return "other";
     const { held, user } = await answer.json();
     if (user !== form.dataset.user) return "other";
     return held || !form.hasAttribute("data-holds") ? "fine" : "lost";

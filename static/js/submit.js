@@ -81,7 +81,6 @@ function mark() {
 
 function complain(text) {
   tell("", false);
-  ended.hidden = true;
   const notice = document.createElement("p");
   notice.className = "notice error";
   notice.setAttribute("role", "alert");
@@ -110,8 +109,8 @@ form.addEventListener("htmx:sendError", () =>
   complain("No answer from the server. Send again: nothing is stored twice."),
 );
 form.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
-  const isTold = xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
-  if (isTold && !isWholePage(xhr)) return;
+  const isPage = xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+  if (isPage && !isWholePage(xhr)) return; // told in its own words
   const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
   const reason = page.querySelector("main h1")?.textContent ?? "The server could not take it.";
   complain(`${reason} Everything here is still in place.`);

@@ -22,11 +22,22 @@ class Staff:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._listen)
         self.base = base
+        self.user = user
         self.go("login")
-        self.page.fill("[name=username]", user.username)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
+        log_in(self.page, user)
         self.page.wait_for_url(f"{base}{reverse('worklist')}")
+
+    def in_another_tab(self, link: str, user: Any = None) -> Any:
+        """Follow a link that opens another tab, log in there, and return that tab."""
+        with self.page.expect_popup() as opened:
+            self.page.get_by_role("link", name=link).click()
+        tab = opened.value
+        log_in(tab, user or self.user)
+        tab.get_by_role("button", name="Log out").wait_for()
+        return tab
+
+    def lose_session(self) -> None:
+        self.page.context.clear_cookies(name="sessionid")
 
     def _listen(self, message: Any) -> None:
         """Errors and breaches of the content policy; a 4xx that the test provokes is neither."""
@@ -35,6 +46,12 @@ class Staff:
 
     def go(self, route: str, *args: Any) -> None:
         self.page.goto(self.base + reverse(route, args=args))
+
+
+def log_in(page: Any, user: Any) -> None:
+    page.fill("[name=username]", user.username)
+    page.fill("[name=password]", PASSWORD)
+    page.get_by_role("button", name="Log in").click()
 
 
 def film(seed: int = 1, haze: float = 0.6) -> dict[str, Any]:
