@@ -190,6 +190,15 @@ def as_dicom(film: Film, **tags: object) -> bytes:
     return dicom_bytes(dicom_dataset(film, **tags))  # type: ignore[arg-type]
 
 
+def dicom_around(film: Film, pixels: bytes, transfer_syntax: str) -> bytes:
+    """A DICOM of the film's size and 8 bits whose encapsulated pixels are these, whatever they are."""
+    ds = dicom_dataset(film, bits=8)
+    ds.file_meta.TransferSyntaxUID = transfer_syntax
+    ds.PixelData = pixels
+    ds["PixelData"].VR = "OB"
+    return dicom_bytes(ds)
+
+
 def empty() -> bytes:
     return b""
 
@@ -204,7 +213,7 @@ def truncated_jpeg() -> bytes:
     return whole[: len(whole) // 2]
 
 
-def _png_chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
@@ -213,9 +222,9 @@ def huge_header_png(side: int = 30_000) -> bytes:
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + _png_chunk(b"IHDR", header)
-        + _png_chunk(b"IDAT", zlib.compress(bytes(1000)))
-        + _png_chunk(b"IEND", b"")
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + png_chunk(b"IEND", b"")
     )
 
 

@@ -13,6 +13,7 @@ from pydicom.pixels import get_decoder
 from pydicom.tag import Tag
 
 from ml.contracts import FilmCode, FilmError, FilmHeader
+from ml.pixels.codestream import BASELINE, EXTENDED, JPEG_2000, JPEG_LS, LOSSLESS
 from ml.pixels.dicom_tags import identity_tags
 from ml.pixels.guard import check_size, corrupt, unsupported
 
@@ -31,17 +32,32 @@ MODALITIES = frozenset({"CR", "DX"})
 NATIVE = frozenset(
     {uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian}
 )
-# transfer syntax -> pydicom's plug-ins that may decode it, the first one installed is taken
-_PLUGINS = {
-    uid.JPEGBaseline8Bit: ("pillow",),
-    uid.JPEGExtended12Bit: ("pillow",),
-    uid.JPEGLossless: ("gdcm",),
-    uid.JPEGLosslessSV1: ("gdcm",),
-    # never gdcm: a damaged JPEG-LS film aborts the whole process there
-    uid.JPEGLSLossless: ("pyjpegls",),
-    uid.JPEGLSNearLossless: ("pyjpegls",),
-    uid.JPEG2000Lossless: ("pylibjpeg",),
-    uid.JPEG2000: ("pylibjpeg",),
+
+
+class Codec(NamedTuple):
+    """pydicom's plug-in, the frame markers that the syntax allows, and whether the plug-in gets a
+    process of its own.
+    """
+
+    plugin: str
+    markers: tuple[int, ...]
+    isolated: bool
+
+
+_LOSSY = Codec("pillow", (BASELINE, EXTENDED), isolated=False)
+_LOSSLESS = Codec("gdcm", (LOSSLESS,), isolated=True)
+# never gdcm: a damaged JPEG-LS film kills its process there
+_LS = Codec("pyjpegls", (JPEG_LS,), isolated=False)
+_WAVELET = Codec("pylibjpeg", (JPEG_2000,), isolated=False)
+CODECS = {
+    uid.JPEGBaseline8Bit: _LOSSY,
+    uid.JPEGExtended12Bit: _LOSSY,
+    uid.JPEGLossless: _LOSSLESS,
+    uid.JPEGLosslessSV1: _LOSSLESS,
+    uid.JPEGLSLossless: _LS,
+    uid.JPEGLSNearLossless: _LS,
+    uid.JPEG2000Lossless: _WAVELET,
+    uid.JPEG2000: _WAVELET,
 }
 # a header is parsed into objects a hundred times its size, so it may not fill the whole file;
 # a real one with all its look-up tables takes some 300 KB
@@ -140,19 +156,18 @@ def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 
 def _check_transfer_syntax(name: str) -> None:
-    if name not in NATIVE and name != uid.RLELossless and decoding_plugin(name) is None:
+    if name not in NATIVE and name != uid.RLELossless and not is_decodable(name):
         raise unsupported(
             f"The DICOM's transfer syntax {uid.UID(name).name[:64]} is not read here. Export the "
             "film uncompressed (Explicit VR Little Endian), as JPEG-LS or as JPEG 2000."
         )
 
 
-def decoding_plugin(transfer_syntax: str) -> str | None:
-    """pydicom's plug-in that decodes the syntax on this host; None if there is none."""
+def is_decodable(transfer_syntax: str) -> bool:
+    """Whether the syntax's codec is installed on this host."""
     syntax = uid.UID(transfer_syntax)
-    wanted = _PLUGINS.get(syntax, ())
-    installed = get_decoder(syntax).available_plugins if wanted else ()
-    return next((plugin for plugin in wanted if plugin in installed), None)
+    codec = CODECS.get(syntax)
+    return codec is not None and codec.plugin in get_decoder(syntax).available_plugins
 
 
 def _check_modality(dataset: Dataset) -> None:

@@ -11,9 +11,9 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 
 from ml.pixels.codestream import read_codestream
-from ml.pixels.dicom import NATIVE, decoding_plugin
+from ml.pixels.dicom import CODECS, NATIVE
 from ml.pixels.gray_table import gray_table, stored_range
-from ml.pixels.guard import corrupt
+from ml.pixels.guard import corrupt, too_many_parts
 from ml.pixels.isolated import decode_isolated
 from ml.pixels.rle import decode_rle
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE = 256
 _ITEM, _SEQUENCE_END = 0xE000, 0xE0DD
+# a film of 50 MB in fragments of 1 KB
+_MOST_FRAGMENTS = 50_000
 
 
 def decode_dicom(film: DicomFilm) -> NDArray[np.uint16]:
@@ -75,21 +77,22 @@ def _decompressed(film: DicomFilm) -> Stored:
     frame = b"".join(_fragments(film.pixels)[1:])  # the first is the offset table
     if film.transfer_syntax == uid.RLELossless:
         return decode_rle(frame, ds.Rows, ds.Columns, ds.BitsAllocated // 8)
-    stream = read_codestream(frame)
+    codec = CODECS[uid.UID(film.transfer_syntax)]
+    stream = read_codestream(frame, codec.markers)
     if (stream.width, stream.height, stream.components) != (ds.Columns, ds.Rows, 1):
         raise corrupt()
-    plugin = decoding_plugin(film.transfer_syntax) or ""
-    options = _options(ds)
-    if plugin == "gdcm":
-        return decode_isolated(encapsulate([frame]), film.transfer_syntax, options)
+    options = _options(ds, codec.plugin)
+    if codec.isolated:
+        return decode_isolated(encapsulate([stream.data]), film.transfer_syntax, options)
     stored, _ = get_decoder(uid.UID(film.transfer_syntax)).as_array(
-        encapsulate([frame]), index=0, raw=True, decoding_plugin=plugin, **options
+        encapsulate([stream.data]), index=0, raw=True, **options
     )
     return np.asarray(stored)
 
 
-def _options(dataset: Dataset) -> dict[str, int | str]:
+def _options(dataset: Dataset, plugin: str) -> dict[str, int | str]:
     return {
+        "decoding_plugin": plugin,
         "rows": dataset.Rows,
         "columns": dataset.Columns,
         "number_of_frames": 1,
@@ -103,7 +106,10 @@ def _options(dataset: Dataset) -> dict[str, int | str]:
 
 
 def _fragments(pixels: memoryview) -> list[memoryview]:
-    """Encapsulated items up to the sequence's end (PS3.5 annex A.4). Raises FilmError CORRUPT."""
+    """Encapsulated items up to the sequence's end (PS3.5 annex A.4).
+
+    Raises FilmError CORRUPT or UNSUPPORTED_ENCODING.
+    """
     fragments: list[memoryview] = []
     position = 0
     while position + 8 <= len(pixels):
@@ -113,6 +119,8 @@ def _fragments(pixels: memoryview) -> list[memoryview]:
             return fragments
         if (group, element) != (0xFFFE, _ITEM) or position + length > len(pixels):
             break
+        if len(fragments) == _MOST_FRAGMENTS:
+            raise too_many_parts()
         fragments.append(pixels[position : position + length])
         position += length
     raise corrupt()

@@ -21,6 +21,13 @@ def unsupported(message: str) -> FilmError:
     return FilmError(FilmCode.UNSUPPORTED_ENCODING, message)
 
 
+def too_many_parts() -> FilmError:
+    return unsupported(
+        "The film's file is in more parts than a film needs. Export the film again, as PNG or as "
+        "uncompressed DICOM."
+    )
+
+
 @contextmanager
 def only_film_errors() -> Iterator[None]:
     """Turn whatever a decoder raises into a FilmError; the cause may quote the file, so cut it."""

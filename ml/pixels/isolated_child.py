@@ -32,7 +32,7 @@ def main() -> None:
 
     task = json.loads(sys.stdin.buffer.readline())
     pixels, _ = get_decoder(UID(task["transfer_syntax"])).as_array(
-        sys.stdin.buffer.read(), index=0, raw=True, decoding_plugin="gdcm", **task["options"]
+        sys.stdin.buffer.read(), index=0, raw=True, **task["options"]
     )
     sys.stdout.buffer.write(pixels.dtype.str.encode("ascii") + b"\n")
     sys.stdout.buffer.write(pixels.tobytes())

@@ -13,8 +13,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from ml.contracts import FilmCode, FilmError, FilmHeader
-from ml.pixels.codestream import HUFFMAN_FRAMES, read_codestream
-from ml.pixels.guard import check_size, corrupt, unsupported
+from ml.pixels.codestream import (
+    BASELINE,
+    EXTENDED,
+    PROGRESSIVE,
+    jpeg_segments,
+    read_codestream,
+)
+from ml.pixels.exif import EXIF_START, orientation
+from ml.pixels.guard import check_size, corrupt, too_many_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +31,13 @@ if TYPE_CHECKING:
 
     from ml.contracts import FilmLimits
 
-_ORIENTATION = 0x0112
+_JPEG_FRAMES = (BASELINE, EXTENDED, PROGRESSIVE)
+_EXIF_SEGMENT = 0xE1
 _PNG_START = 8
-_SCAN = b"\xff\xda"
-# progressive JPEG needs about ten scans; thousands of them make a decoder run for minutes
-_MOST_SCANS = 64
-_CRITICAL_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+# those that make the pixels; Pillow would inflate the others, however many there are
+_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+# a film of 50 MB in chunks of 500 bytes
+_MOST_CHUNKS = 100_000
 # EXIF orientation -> (transpose, flip rows, flip columns), applied in this order
 _TURNS = {
     2: (False, False, True),
@@ -44,22 +52,18 @@ _TURNS = {
 
 def verify_jpeg(data: bytes, limits: FilmLimits) -> FilmHeader:
     """Header of a JPEG. Raises FilmError CORRUPT, TOO_MANY_PIXELS or UNSUPPORTED_ENCODING."""
-    frame = read_codestream(data)
-    if frame.marker not in HUFFMAN_FRAMES or frame.bits != 8:
-        raise unsupported(
-            "Only 8-bit baseline or progressive JPEG is read (not 12-bit, lossless or arithmetic). "
-            "Export the film as 16-bit PNG or DICOM."
-        )
+    frame = read_codestream(data, _JPEG_FRAMES)
     check_size(frame.width, frame.height, limits)
-    if data.count(_SCAN) > _MOST_SCANS:
-        raise unsupported("The JPEG has too many scans. Export the film as baseline JPEG or PNG.")
-    return _upright(JpegImageFile(io.BytesIO(data)), "JPEG", frame.bits)
+    return _header("JPEG", frame.width, frame.height, frame.bits, _jpeg_exif(data))
 
 
 def verify_png(data: bytes, limits: FilmLimits) -> FilmHeader:
-    """Header of a PNG. Raises FilmError CORRUPT, TOO_MANY_PIXELS or MULTI_FRAME."""
-    kinds = _png_chunks(data)
-    if next(kinds, b"") != b"IHDR":
+    """Header of a PNG.
+
+    Raises FilmError CORRUPT, TOO_MANY_PIXELS, MULTI_FRAME or UNSUPPORTED_ENCODING.
+    """
+    kinds = [kind for kind, _, _ in _chunks(data)]
+    if kinds[0] != b"IHDR" or kinds.count(b"IHDR") > 1:
         raise corrupt()
     width, height, bits, colour = struct.unpack_from(">IIBB", data, _PNG_START + 8)
     check_size(width, height, limits)
@@ -68,16 +72,15 @@ def verify_png(data: bytes, limits: FilmLimits) -> FilmHeader:
             FilmCode.MULTI_FRAME, "The PNG is animated. Send each film as its own picture."
         )
     # Pillow keeps 16 bits for gray alone: 16-bit colour comes as 8
-    return _upright(PngImageFile(io.BytesIO(data)), "PNG", bits if colour == 0 else min(bits, 8))
+    kept = bits if colour == 0 else min(bits, 8)
+    return _header("PNG", width, height, kept, _png_exif(data))
 
 
 def decode_raster(data: bytes, kind: str) -> NDArray[np.uint16]:
     """Gray picture (H, W) over 0..65535, upright. Raises FilmError CORRUPT or what Pillow raises."""
-    if kind == "PNG":
-        _check_png_is_whole(data)
     with _opened(data, kind) as image:
-        turn = _TURNS.get(_orientation(image))
         gray = _gray(image)
+    turn = _TURNS.get(orientation(_jpeg_exif(data) if kind == "JPEG" else _png_exif(data)))
     if turn is None:
         return gray
     transpose, flip_rows, flip_columns = turn
@@ -88,25 +91,31 @@ def decode_raster(data: bytes, kind: str) -> NDArray[np.uint16]:
 
 def _opened(data: bytes, kind: str) -> ImageFile:
     # the plug-in itself, not Image.open: no other format, no second frame, no bomb warning
-    return JpegImageFile(io.BytesIO(data)) if kind == "JPEG" else PngImageFile(io.BytesIO(data))
+    if kind == "JPEG":
+        return JpegImageFile(io.BytesIO(read_codestream(data, _JPEG_FRAMES).data))
+    return PngImageFile(io.BytesIO(_whole_png(data)))
 
 
-def _upright(image: ImageFile, kind: str, bits: int) -> FilmHeader:
-    width, height = image.size
-    if _TURNS.get(_orientation(image), (False,))[0]:
+def _header(kind: str, width: int, height: int, bits: int, exif: bytes) -> FilmHeader:
+    if _TURNS.get(orientation(exif), (False,))[0]:
         width, height = height, width
     return FilmHeader(kind, width, height, bits)
 
 
-def _orientation(image: ImageFile) -> int:
-    """EXIF orientation; 1 (as stored) where there is none or it cannot be read."""
-    exif = Image.Exif()
-    try:
-        # not image.getexif(): on a PNG that decodes the whole picture
-        exif.load(image.info.get("exif", b""))
-        return int(exif.get(_ORIENTATION, 1))
-    except Exception:  # broken EXIF is no reason to refuse a readable film
-        return 1
+def _jpeg_exif(data: bytes) -> bytes:
+    for marker, start, end in jpeg_segments(data):
+        if marker == _EXIF_SEGMENT and data.startswith(EXIF_START, start + 4):
+            return data[start + 4 : end]
+    return b""
+
+
+def _png_exif(data: bytes) -> bytes:
+    for kind, start, length in _chunks(data):
+        if kind == b"IDAT":
+            break
+        if kind == b"eXIf":
+            return data[start : start + length]
+    return b""
 
 
 def _gray(image: Image.Image) -> NDArray[np.uint16]:
@@ -125,27 +134,31 @@ def _gray(image: Image.Image) -> NDArray[np.uint16]:
     return wide
 
 
-def _chunk_positions(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start of body, length) of each PNG chunk up to IEND. Raises FilmError CORRUPT."""
-    position, kind = _PNG_START, b""
-    while kind != b"IEND":
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start of body, length) of each PNG chunk up to IEND.
+
+    Raises FilmError CORRUPT or UNSUPPORTED_ENCODING.
+    """
+    position = _PNG_START
+    for _ in range(_MOST_CHUNKS):
         if position + 12 > len(data):
             raise corrupt()
         length, kind = struct.unpack_from(">I4s", data, position)
         yield kind, position + 8, length
+        if kind == b"IEND":
+            return
         position += 12 + length
+    raise too_many_parts()
 
 
-def _png_chunks(data: bytes) -> Iterator[bytes]:
-    return (kind for kind, _, _ in _chunk_positions(data))
-
-
-def _check_png_is_whole(data: bytes) -> None:
-    """Pillow reads a PNG whose end is missing and skips IDAT checksums; a film must be whole."""
+def _whole_png(data: bytes) -> bytes:
+    """The PNG with its pixels alone; Pillow reads one whose end is missing and skips checksums."""
     view = memoryview(data)
-    for kind, start, length in _chunk_positions(data):
-        stored = data[start + length : start + length + 4]
-        if kind in _CRITICAL_CHUNKS:
-            computed = zlib.crc32(view[start - 4 : start + length])
-            if stored != struct.pack(">I", computed):
+    kept = [view[:_PNG_START]]
+    for kind, start, length in _chunks(data):
+        end = start + length
+        if kind in _PIXEL_CHUNKS:
+            if data[end : end + 4] != struct.pack(">I", zlib.crc32(view[start - 4 : end])):
                 raise corrupt()
+            kept.append(view[start - 8 : end + 4])
+    return b"".join(kept)

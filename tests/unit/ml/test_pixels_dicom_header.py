@@ -171,5 +171,5 @@ def test_a_syntax_whose_decoder_is_not_installed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = films.as_dicom(FILM, transfer_syntax=JPEG2000Lossless)
-    monkeypatch.setattr("ml.pixels.dicom.decoding_plugin", lambda _: None)
+    monkeypatch.setattr("ml.pixels.dicom.is_decodable", lambda _: False)
     assert refused(data) is FilmCode.UNSUPPORTED_ENCODING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -137,9 +138,21 @@ def test_senseless_orientation_is_ignored(orientation: int) -> None:
     assert np.array_equal(normalise(with_orientation(orientation), LIMITS), CANONICAL)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_broken_exif_does_not_refuse_a_film() -> None:
-    data = films.encoded(Image.fromarray(EIGHT_BITS), "PNG", exif=b"Exif\0\0MM\0*\0\0\xff\xff")
+@pytest.mark.parametrize("order", [b"II*\0", b"MM\0*"])
+def test_orientation_is_read_in_either_byte_order(order: bytes) -> None:
+    numbers = "<" if order == b"II*\0" else ">"
+    entries = struct.pack(f"{numbers}IH", 8, 2)
+    entries += struct.pack(f"{numbers}HHIHH", 0x0100, 3, 1, 7, 0)
+    entries += struct.pack(f"{numbers}HHIHH", 0x0112, 3, 1, 3, 0)
+    data = films.encoded(Image.fromarray(EIGHT_BITS), "PNG", exif=order + entries)
+    assert np.array_equal(normalise(data, LIMITS), CANONICAL[::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    "exif", [b"", b"MM\0*", b"MM\0*\0\0\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"XX"]
+)
+def test_broken_exif_does_not_refuse_a_film(exif: bytes) -> None:
+    data = films.encoded(Image.fromarray(EIGHT_BITS), "PNG", exif=b"Exif\0\0" + exif)
     assert np.array_equal(normalise(data, LIMITS), CANONICAL)
 
 
