@@ -48,7 +48,7 @@ _LOSSY = Codec("pillow", (BASELINE, EXTENDED), isolated=False)
 _LOSSLESS = Codec("gdcm", (LOSSLESS,), isolated=True)
 # never gdcm: a damaged JPEG-LS film kills its process there
 _LS = Codec("pyjpegls", (JPEG_LS,), isolated=False)
-_WAVELET = Codec("pylibjpeg", (JPEG_2000,), isolated=False)
+_WAVELET = Codec("pylibjpeg", (JPEG_2000,), isolated=True)
 CODECS = {
     uid.JPEGBaseline8Bit: _LOSSY,
     uid.JPEGExtended12Bit: _LOSSY,

@@ -5,6 +5,7 @@ Run as a file, without this package: it imports numpy and pydicom alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
@@ -21,7 +22,8 @@ def _limit() -> None:
     ):
         hard = resource.getrlimit(kind)[1]
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (allowed, hard))
+        with contextlib.suppress(ValueError):  # macOS takes no limit on memory
+            resource.setrlimit(kind, (allowed, hard))
 
 
 def main() -> None:
