@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from ml.pixels.guard import corrupt
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEADER = struct.Struct("<16I")
-_NO_OPERATION = 128
 
 
 def decode_rle(frame: bytes, rows: int, columns: int, sample_bytes: int) -> NDArray[np.uint16]:
-    """uint16 (rows, columns) of one gray frame. Raises FilmError CORRUPT."""
+    """uint16 (rows, columns) of one gray frame. Raises FilmError CORRUPT, or what Pillow
+    raises.
+    """
     if len(frame) < _HEADER.size:
         raise corrupt()
     count, *offsets = _HEADER.unpack_from(frame)
@@ -31,23 +33,11 @@ def decode_rle(frame: bytes, rows: int, columns: int, sample_bytes: int) -> NDAr
     stored = np.zeros(rows * columns, dtype=np.uint16)
     for start, end in zip(offsets[:count], ends, strict=True):  # most significant byte first
         stored <<= 8
-        stored |= np.frombuffer(_segment(frame[start:end], rows * columns), dtype=np.uint8)
+        stored |= _segment(frame[start:end], rows * columns)
     return stored.reshape(rows, columns)
 
 
-def _segment(packed: bytes, size: int) -> bytearray:
-    unpacked = bytearray()
-    position = 0
-    while len(unpacked) < size:
-        if position + 1 >= len(packed):
-            raise corrupt()
-        head = packed[position]
-        if head < _NO_OPERATION:
-            unpacked += packed[position + 1 : position + 2 + head]
-            position += 2 + head
-        elif head == _NO_OPERATION:
-            position += 1
-        else:
-            unpacked += packed[position + 1 : position + 2] * (257 - head)
-            position += 2
-    return unpacked[:size]
+def _segment(packed: bytes, size: int) -> NDArray[np.uint8]:
+    # a picture of one row: a run may cross the film's rows, and the decoder stops at a row's end
+    row = Image.frombytes("L", (size, 1), packed, "packbits", "L")
+    return np.asarray(row).reshape(-1)

@@ -15,6 +15,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSLossless,
+    RLELossless,
 )
 
 from ml.contracts import FilmCode, FilmError, FilmLimits
@@ -188,3 +189,12 @@ class TestOtherDicom:
         value = items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
         data = films.dicom_around(FILM, value, JPEGBaseline8Bit)
         assert refused(data) is FilmCode.UNSUPPORTED_ENCODING
+
+    def test_rle_whose_runs_cross_rows_and_that_does_nothing_between_them(self) -> None:
+        packed = b"".join(
+            bytes([0x80, 0x80, len(run) - 1]) + run
+            for run in (EIGHT_BITS.tobytes()[at : at + 100] for at in range(0, 96 * 80, 100))
+        )
+        header = struct.pack("<16I", 1, 64, *[0] * 14)
+        gray = normalise(in_dicom(header + packed, RLELossless), LIMITS)
+        assert np.array_equal(gray, CANONICAL)
