@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from diagnosis.errors import PatientMismatch
 from diagnosis.models import Patient
+from diagnosis.models.clock import db_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from diagnosis.services.intake import Submission
     from ml.contracts import FilmHeader
@@ -42,13 +44,24 @@ def _differing(submission: Submission, header: FilmHeader) -> list[str]:
         "accession_number": submission.accession_number,
     }
     same = {"patient_name": _same_name}
-    return [
+    differing = [
         name
         for name, value in stated.items()
         if value
         and header.tags.get(name)
         and not same.get(name, _same_value)(value, header.tags[name])
     ]
+    return differing + ([] if _age_agrees(submission.birth_date, header.tags) else ["age"])
+
+
+def _age_agrees(born: date, tags: Mapping[str, str]) -> bool:
+    """Full years, one more or less; a stated birth date is compared itself, and by the day."""
+    if "birth_date" in tags or "age_years" not in tags:
+        return True
+    known = tags.get("study_date")
+    taken = date.fromisoformat(known) if known else db_now().date()
+    years = Patient(birth_date=born).months_old(taken) // 12
+    return abs(int(float(tags["age_years"])) - years) <= 1
 
 
 def _known_patient(submission: Submission) -> list[str]:

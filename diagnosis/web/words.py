@@ -31,6 +31,7 @@ FIELDS = {
     "patient_name": "patient name",
     "name": "patient name",
     "birth_date": "birth date",
+    "age": "age",
     "sex": "sex",
     "accession_number": "accession number",
 }

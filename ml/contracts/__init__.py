@@ -70,8 +70,9 @@ class FilmLimits:
 class FilmHeader:
     """What is known of a film before its pixels are decoded. Never logged: it may name a patient.
 
-    ``tags`` holds what a DICOM says of itself: patient_name, patient_id, birth_date (ISO),
-    sex, age_years, accession_number, view_position, modality; empty for other formats.
+    ``tags`` holds what a DICOM says of itself: patient_name, patient_id, birth_date and
+    study_date (ISO), sex, age_years, accession_number, view_position, modality; empty for other
+    formats.
     """
 
     format: str  # "JPEG", "PNG" or "DICOM"

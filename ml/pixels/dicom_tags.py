@@ -16,13 +16,14 @@ _AGE = re.compile(r"(\d{1,3})([DWMY])")
 
 def identity_tags(dataset: Dataset) -> dict[str, str]:
     """The tags of `FilmHeader`, those that are there and make sense; others are left out."""
-    born = _date(dataset, "PatientBirthDate")
+    born, taken = (_date(dataset, keyword) for keyword in ("PatientBirthDate", "StudyDate"))
     tags = {
         "patient_name": _name(dataset),
         "patient_id": _text(dataset, "PatientID"),
         "birth_date": born.isoformat() if born else "",
         "sex": _sex(dataset),
-        "age_years": _age(dataset, born),
+        "age_years": _age(dataset, born, taken),
+        "study_date": taken.isoformat() if taken else "",
         "accession_number": _text(dataset, "AccessionNumber"),
         "view_position": _text(dataset, "ViewPosition"),
         "modality": _text(dataset, "Modality"),
@@ -61,12 +62,11 @@ def _date(dataset: Dataset, keyword: str) -> date | None:
         return None
 
 
-def _age(dataset: Dataset, born: date | None) -> str:
+def _age(dataset: Dataset, born: date | None, taken: date | None) -> str:
     """Years, with two decimals at most: PatientAge, else birth date to study date."""
     stated = _AGE.fullmatch(_text(dataset, "PatientAge"))
     if stated:
         return f"{int(stated[1]) * _YEARS_IN[stated[2]]:.2f}".rstrip("0").rstrip(".")
-    taken = _date(dataset, "StudyDate")
     if not born or not taken or taken < born:
         return ""
     had_birthday = (taken.month, taken.day) >= (born.month, born.day)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 SUFFIXES = {".jpg", ".jpeg", ".png", ".dcm", ".dicom", ".dic", ""}
 GIVEN = ("Ada", "Ben", "Cleo", "Dara", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jun", "Kit", "Lou")
 FAMILY = ("Sample", "Example", "Specimen", "Placeholder", "Fiction", "Mockup", "Dummy", "Tryout")
-# Fixed, so that a birth date made from an age is the same in a second run.
+# For a film without a study date. Fixed, so that a birth date made from an age is the same in a
+# second run.
 AGE_COUNTS_FROM = 2026
 
 
@@ -131,7 +132,8 @@ def _patient_of(data: bytes) -> dict[str, str]:
     stated = {ours: tags[tag].strip() for tag, ours in names.items() if tags.get(tag, "").strip()}
     if "birth_date" not in stated and tags.get("age_years"):
         # An adult's film must meet the model's age rule as an adult's.
-        born = AGE_COUNTS_FROM - math.ceil(float(tags["age_years"]))
+        taken = int(tags.get("study_date", "")[:4] or AGE_COUNTS_FROM)
+        born = taken - math.ceil(float(tags["age_years"]))
         stated["birth_date"] = date(born, 1, 1).isoformat()
     if stated.get("sex") not in {None, "F", "M", "O"}:
         del stated["sex"]

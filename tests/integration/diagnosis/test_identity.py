@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
 
 from diagnosis.errors import IdempotencyConflict, PatientMismatch
 from diagnosis.models import AuditEvent, Image, Patient, Study
+from diagnosis.models.clock import db_now
 from diagnosis.services import films as store
+from diagnosis.services import identity, intake
+from ml.contracts import FilmLimits
+from ml.pixels import verify
+from tests import films
 from tests.integration.diagnosis.work import at_once, dicom, film
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +125,77 @@ class TestIdentity:
         assert refusal.value.details["patient_record"] == ["name"]
         send(name="Another Person", confirm_mismatch=True)
         assert Patient.objects.get().name == "Fictional Child"
+
+
+SMALL = films.chest(3, size=(32, 32))
+DATES = st.dates(date(1900, 1, 1), date(2100, 12, 31))
+PROPERTY = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+def full_years(born: date, taken: date) -> int:
+    years = taken.year - born.year
+    return years if (taken.month, taken.day) >= (born.month, born.day) else years - 1
+
+
+def full_months(born: date, taken: date) -> int:
+    months = 12 * taken.year + taken.month - 12 * born.year - born.month
+    return months if taken.day >= born.day else months - 1
+
+
+def compared(site: Any, born: date, **tags: str) -> list[str]:
+    """The fields in which a film of these tags differs from a form of that birth date."""
+    header = verify(films.as_dicom(SMALL, birth_date="", **tags), FilmLimits())
+    form = intake.Submission(site, "TEST-0001", "Fictional Child", born, "F", confirm_mismatch=True)
+    return identity.check(submission=form, headers=[(1, header)])
+
+
+class TestAge:
+    @PROPERTY
+    @given(DATES, DATES, st.sampled_from("YMWD"))
+    @example(date(2020, 2, 29), date(2023, 2, 28), "Y")
+    @example(date(2020, 2, 29), date(2023, 3, 1), "Y")
+    @example(date(2020, 12, 31), date(2021, 1, 1), "M")
+    def test_the_age_that_the_calendar_gives_differs_from_no_birth_date(
+        self, site: Any, born: date, taken: date, unit: str
+    ) -> None:
+        assume(born <= taken)
+        days = (taken - born).days
+        years, months = full_years(born, taken), full_months(born, taken)
+        age = {"Y": years, "M": months, "W": days // 7, "D": days}
+        assume(age[unit] <= 999)
+        stated = f"{age[unit]:03}{unit}"
+        assert compared(site, born, patient_age=stated, study_date=f"{taken:%Y%m%d}") == []
+
+    @PROPERTY
+    @given(DATES, DATES, st.integers(3, 120), st.sampled_from([-1, 1]))
+    @example(date(2022, 5, 5), date(2025, 5, 4), 3, 1)
+    @example(date(2022, 5, 5), date(2025, 5, 5), 3, -1)
+    def test_one_that_is_three_years_off_differs(
+        self, site: Any, born: date, taken: date, off: int, sign: int
+    ) -> None:
+        age = full_years(born, taken) + sign * off
+        assume(0 <= age <= 999)
+        tags = {"patient_age": f"{age:03}Y", "study_date": f"{taken:%Y%m%d}"}
+        assert compared(site, born, **tags) == ["age"]
+
+    def test_without_a_study_date_the_age_is_todays(self, site: Any) -> None:
+        born = db_now().date() - timedelta(days=4 * 365 + 100)
+        agree, differ = ["003Y", "004Y", "005Y", "050M", "", "4"], ["001Y", "007Y", "045Y"]
+        for age in agree + differ:
+            fields = compared(site, born, patient_age=age, study_date="")
+            assert fields == (["age"] if age in differ else []), age
+
+    def test_a_stated_birth_date_is_compared_itself(self, send: Any) -> None:
+        assert send(dicom(patient_age="045Y"))[1]
+
+    def test_an_adults_film_under_a_childs_name_needs_a_confirmation(self, send: Any) -> None:
+        adult = dicom(birth_date="", patient_age="045Y")
+        with pytest.raises(PatientMismatch) as refusal:
+            send(adult)
+        assert refusal.value.details["films"] == [{"film": 1, "fields": ["age"]}]
+        assert "45" not in str(refusal.value.details)
+        send(adult, confirm_mismatch=True)
+        event = AuditEvent.objects.get(action="PATIENT_MISMATCH_CONFIRMED")
+        assert event.after == {"fields": ["age"]}

@@ -111,12 +111,15 @@ def test_a_dicom_keeps_the_patient_it_names(
     assert list(named.values()) == list(tags.values())
 
 
+@pytest.mark.parametrize(
+    ("taken", "born"), [({}, "1962-01-01"), ({"study_date": "2015-06-07"}, "1951-01-01")]
+)
 def test_a_stated_age_is_kept_where_the_birth_date_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: dict[str, str], born: str
 ) -> None:
     (tmp_path / "one.dcm").write_bytes(b"1")
-    stub_tags(monkeypatch, {"age_years": "64"})
-    assert films.from_folder(tmp_path)[0][0].form["birth_date"] == "1962-01-01"
+    stub_tags(monkeypatch, {"age_years": "64", **taken})
+    assert films.from_folder(tmp_path)[0][0].form["birth_date"] == born
 
 
 def test_two_films_of_one_patient_number_get_one_person(

@@ -39,6 +39,7 @@ def test_identity_tags() -> None:
         "birth_date": "2020-01-02",
         "sex": "F",
         "age_years": "3",
+        "study_date": "2023-04-05",
         "accession_number": "ACC-1",
         "view_position": "AP",
         "modality": "DX",
