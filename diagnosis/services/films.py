@@ -44,7 +44,7 @@ def _path(key: str) -> Path:
 
 
 def put(*, data: bytes) -> StoredFilm:
-    """Write to `.part`, sync, rename, sync the folder: a name that exists holds all its bytes."""
+    """Write to `.part`, sync, rename, sync the folders: a name that exists holds all its bytes."""
     key = secrets.token_hex(16)
     path = _path(key)
     part = path.with_suffix(".part")
@@ -55,7 +55,7 @@ def put(*, data: bytes) -> StoredFilm:
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
-        _sync_folder(path.parent)
+        _sync_folders(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -63,12 +63,18 @@ def put(*, data: bytes) -> StoredFilm:
     return StoredFilm(key, digest_of(data), len(data))
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_folders(folder: Path) -> None:
+    """The folder and those above it, up to the data folder.
+
+    Each time, not only for the one who made them: another may have done so a moment ago, or have
+    died before the sync, and a film is safe once every name on the way to it is.
+    """
+    for each in (folder, settings.FILM_DIR, settings.FILM_DIR.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def require_reachable() -> None:
