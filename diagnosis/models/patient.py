@@ -23,6 +23,11 @@ class Sex(StrEnum):
     O = "O"  # noqa: E741 (DICOM's word for "other")
 
 
+def full_months(born: date, on: date) -> int:
+    """Age on a day in full months, by the calendar."""
+    return (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
+
+
 class Patient(models.Model):
     """A person, known at one site by a medical record number."""
 
@@ -45,6 +50,4 @@ class Patient(models.Model):
         return f"patient {self.pk}"  # never the name: this text reaches logs
 
     def months_old(self, on: date) -> int:
-        """Full months of age on a day, by the calendar."""
-        born = self.birth_date
-        return (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
+        return full_months(self.birth_date, on)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from diagnosis.errors import PatientMismatch
 from diagnosis.models import Patient
 from diagnosis.models.clock import db_now
+from diagnosis.models.patient import full_months
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +61,7 @@ def _age_agrees(born: date, tags: Mapping[str, str]) -> bool:
         return True
     known = tags.get("study_date")
     taken = date.fromisoformat(known) if known else db_now().date()
-    years = Patient(birth_date=born).months_old(taken) // 12
+    years = full_months(born, taken) // 12
     return abs(int(float(tags["age_years"])) - years) <= 1
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from diagnosis.models import Patient
+from diagnosis.models.patient import full_months
 from diagnosis.web.present import Score, age, duration, percent
 
 
@@ -37,7 +37,7 @@ def test_no_probability_is_shown_as_a_certainty(share: float, text: str) -> None
     ],
 )
 def test_age_is_told_in_full_years_or_months(born: date, on: date, text: str) -> None:
-    assert age(Patient(birth_date=born, created_at=None).months_old(on)) == text
+    assert age(full_months(born, on)) == text
 
 
 @pytest.mark.parametrize(
