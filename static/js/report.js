@@ -5,6 +5,8 @@ import { csrfToken } from "./app.js";
 const HEARTBEAT_MS = 30_000;
 const ANSWER_MS = 10_000;
 const form = document.querySelector("[data-report]");
+const signing = form?.querySelector("[data-sign]");
+const holding = document.querySelector("[data-holding]");
 
 // How this page stands with the server: "fine", or the name of the notice that says what to do.
 async function standing() {
@@ -30,8 +32,9 @@ function tell(what) {
   form.querySelectorAll("[data-trouble]").forEach((notice) => {
     const isNews = notice.hidden && notice.dataset.trouble === what;
     notice.hidden = notice.dataset.trouble !== what;
-    if (isNews) notice.scrollIntoView({ block: "nearest" });
+    if (isNews) signing.scrollIntoView({ block: "nearest" }); // the notice stands above it
   });
+  holding?.toggleAttribute("hidden", what === "lost");
 }
 
 function holdTheCase() {
@@ -48,7 +51,7 @@ function signOnPurpose() {
   const dialog = form.querySelector("[data-confirm]");
   const opinion = form.querySelector("[data-confirm-opinion]");
   const confirmed = dialog.querySelector("[value=confirmed]");
-  const buttons = [form.querySelector("[data-sign]"), confirmed];
+  const buttons = [signing, confirmed];
   const setBusy = (isBusy) => buttons.forEach((button) => (button.disabled = isBusy));
 
   const isIncomplete = () => {
@@ -79,7 +82,7 @@ function signOnPurpose() {
   addEventListener("pageshow", () => setBusy(false));
 }
 
-let isDirty = false;
+let isDirty = form?.hasAttribute("data-refused");
 
 function send() {
   isDirty = false;
@@ -87,7 +90,6 @@ function send() {
 }
 
 function warnBeforeLeaving() {
-  isDirty = form.hasAttribute("data-refused");
   form.addEventListener("input", () => (isDirty = true));
   addEventListener("beforeunload", (event) => {
     if (isDirty) event.preventDefault();
@@ -99,8 +101,14 @@ function warnBeforeLeaving() {
   });
 }
 
+function showWhatIsWrong() {
+  const wrong = form.querySelector("p[role=alert], .error:not(.notice, :empty)");
+  wrong?.scrollIntoView({ block: "center" });
+}
+
 if (form) {
   if (form.hasAttribute("data-holds")) holdTheCase();
   signOnPurpose();
   warnBeforeLeaving();
+  showWhatIsWrong();
 }

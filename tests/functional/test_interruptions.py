@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from tests.functional.staff import Staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Like a reader who is not sure that the first click was heard.
+CLICK_AGAIN = """button => button.addEventListener("click", () => setTimeout(() => {
+    button.click();
+    clickedAgain();
+}, 500), { once: true })"""
 TEXT = "Right lower zone."
 
 
@@ -155,6 +161,7 @@ class TestCase:
         claims.take(user=colleague, actor=Actor.of(colleague), study=study, reason="Urgent")
         reader.page.get_by_role("button", name="Sign report").click()
         reader.page.get_by_text("You no longer hold this case").wait_for()
+        assert not reader.page.get_by_text("You are reading this case").is_visible()
         assert reader.page.get_by_label("Impression").input_value() == TEXT
         claims.release(user=colleague, actor=Actor.of(colleague), study=study)
         with reader.page.expect_popup() as opened:
@@ -168,21 +175,34 @@ class TestCase:
     def test_a_refused_report_is_not_left_by_accident(
         self, reader: Staff, study: Study, make_user: Any, site: Any
     ) -> None:
+        from playwright.sync_api import expect
+
         reader.page.get_by_label("Impression").fill("")
         reader.page.get_by_label("Findings").fill(TEXT)
+        reader.page.set_viewport_size({"width": 800, "height": 600})
         reader.page.get_by_role("button", name="Sign report").click()
-        reader.page.get_by_text("Write an impression.").wait_for()
+        expect(reader.page.get_by_text("Write an impression.")).to_be_in_viewport()
         assert asks_before_leaving(reader.page)
         assert reader.page.get_by_label("Findings").input_value() == TEXT
 
-    def test_two_clicks_sign_one_addendum(self, amender: Staff) -> None:
-        posted: list[str] = []
-        amender.page.on("request", lambda request: posted.append(f"{request.method} {request.url}"))
-        amender.page.get_by_role("button", name="Sign addendum").click()
-        dialog = amender.page.get_by_role("dialog")
-        dialog.get_by_role("button", name="Sign addendum").dblclick()
+    def test_two_clicks_sign_one_addendum(
+        self, amender: Staff, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[str] = []
+        clicked_again = Event()
+        amend = readings.amend
+
+        def slowly(**facts: Any) -> Reading:
+            sent.append(facts["reason"])
+            clicked_again.wait(15)
+            return amend(**facts)
+
+        monkeypatch.setattr(readings, "amend", slowly)
+        amender.page.expose_function("clickedAgain", clicked_again.set)
+        amender.page.locator("[value=confirmed]").evaluate(CLICK_AGAIN)
+        confirm(amender.page, "Sign addendum")
         amender.page.get_by_text("Addendum signed.").wait_for()
-        assert len([one for one in posted if one.endswith("/amend/")]) == 1
+        assert sent == ["Prior films"]
         assert Reading.objects.count() == 2
         assert amender.complaints == []
 
