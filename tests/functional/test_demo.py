@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ml import bundle
 from scripts import caller
+from tests.films import as_png8, chest
 from tests.processes import is_gone
 from tests.servers import free_port, wait_for
 
@@ -124,10 +123,8 @@ def films(tmp_path: Path) -> Path:
     """Three films, one text file that calls itself a film, and a note."""
     folder = tmp_path / "my films"
     folder.mkdir()
-    rng = np.random.default_rng(7)
     for number in range(3):
-        pixels = rng.integers(0, 255, (300, 320), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"film {number}.png")
+        (folder / f"film {number}.png").write_bytes(as_png8(chest(number, size=(320, 300))))
     (folder / "not a film.jpg").write_text("hello")
     (folder / "note.txt").write_text("hello")
     return folder
