@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from diagnosis.errors import StorageUnavailable
+from diagnosis.errors import DATABASE_AWAY, StorageUnavailable
 from diagnosis.permissions import Actor
 from diagnosis.services import films, jobs, results
 from diagnosis.states import JobCode
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 # What fails here is no film's fault, and costs none of them a part of its budget.
-INFRASTRUCTURE = (OperationalError, InterfaceError, StorageUnavailable)
+INFRASTRUCTURE = (*DATABASE_AWAY, StorageUnavailable)
 HAND_BACK_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds
 
 
@@ -145,7 +145,7 @@ class _Batch:
         reaper takes over.
         """
         for pause in HAND_BACK_PAUSES:
-            with contextlib.suppress(OperationalError, InterfaceError):
+            with contextlib.suppress(*DATABASE_AWAY):
                 connection.close_if_unusable_or_obsolete()
                 self._hand_back()
                 return
