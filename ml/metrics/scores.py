@@ -31,6 +31,16 @@ METRICS = (
 )
 
 
+def check_films(labels: BoolArray, *scores: Float64Array) -> None:
+    """Raise ValueError unless every film has a finite score and there are films of both labels."""
+    if any(len(score) != len(labels) for score in scores):
+        raise ValueError("there must be one score for each film")
+    if not all(np.isfinite(score).all() for score in scores):
+        raise ValueError("a score is not finite")
+    if labels.all() or not labels.any():
+        raise ValueError("there must be films of both labels")
+
+
 def weighted_metrics(
     labels: BoolArray, probabilities: Float64Array, threshold: float, weights: Float64Array
 ) -> dict[str, Float64Array]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ml.metrics.scores import check_films
+
 if TYPE_CHECKING:
     from ml.metrics.scores import BoolArray, Float64Array
 
@@ -23,29 +25,45 @@ class Thresholds:
     rule_in: float
 
 
-def choose_thresholds(labels: BoolArray, probabilities: Float64Array) -> Thresholds:
+def choose_thresholds(
+    labels: BoolArray,
+    probabilities: Float64Array,
+    hard: tuple[BoolArray, Float64Array] | None = None,
+) -> Thresholds:
     """Cut half-way between neighbouring scores, so that no film sits on an edge.
 
     rule_out: the highest cut with sensitivity >= 0.99; rule_in: the lowest with specificity
-    >= 0.95; decision: the best balanced accuracy, the middle of its plateau. Where the model is
-    so good that the outer two cross, they are drawn to the decision point, which keeps both
-    promises. Raises ValueError without films of both labels or with a non-finite score.
+    >= 0.95; decision: the best balanced accuracy, the middle of its plateau, on the films of
+    ``hard`` (labels, probabilities) where given. Where the outer two cross or the decision point
+    lies outside them, they are drawn to it, which keeps both promises. Raises ValueError without
+    films of both labels or with a non-finite score.
     """
-    if not np.isfinite(probabilities).all():
-        raise ValueError("a score is not finite")
-    if labels.all() or not labels.any():
-        raise ValueError("operating points need films of both labels")
-    levels = np.unique(probabilities)
-    cuts = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2])
-    sensitivity = _share_at_or_above(probabilities[labels], cuts)
-    specificity = 1 - _share_at_or_above(probabilities[~labels], cuts)
-    balanced = sensitivity + specificity
-    best = np.flatnonzero(balanced >= balanced.max() - 1e-12)
-    decision = float(cuts[best[len(best) // 2]])
+    cuts, sensitivity, specificity = _curve(labels, probabilities)
+    decision = _most_balanced(*_curve(*(hard or (labels, probabilities))))
     rule_out = float(cuts[sensitivity >= RULE_OUT_SENSITIVITY].max())
     specific = cuts[specificity >= RULE_IN_SPECIFICITY]
     rule_in = float(specific.min()) if len(specific) else 1.0
     return Thresholds(min(rule_out, decision), decision, max(rule_in, decision))
+
+
+def _curve(
+    labels: BoolArray, probabilities: Float64Array
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """All cuts that differ, rising, with their sensitivity and specificity."""
+    check_films(labels, probabilities)
+    levels = np.unique(probabilities)
+    cuts = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2])
+    sensitivity = _share_at_or_above(probabilities[labels], cuts)
+    specificity = 1 - _share_at_or_above(probabilities[~labels], cuts)
+    return cuts, sensitivity, specificity
+
+
+def _most_balanced(
+    cuts: Float64Array, sensitivity: Float64Array, specificity: Float64Array
+) -> float:
+    balanced = sensitivity + specificity
+    best = np.flatnonzero(balanced >= balanced.max() - 1e-12)
+    return float(cuts[best[len(best) // 2]])
 
 
 def _share_at_or_above(probabilities: Float64Array, cuts: Float64Array) -> Float64Array:

@@ -122,6 +122,35 @@ def test_operating_points_keep_their_promises(seed: int, levels: int) -> None:
     assert balanced(points.decision) >= max(balanced(p) for p in probabilities) - 1e-12
 
 
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), shift=st.floats(-0.9, 0.9), levels=st.sampled_from([0, 20]))
+def test_hard_films_move_the_decision_and_break_no_promise(
+    seed: int, shift: float, levels: int
+) -> None:
+    labels, probabilities = scores(seed, n=200, levels=levels)
+    hard_labels, hard_scores = scores(seed + 1, n=100)
+    hard_scores = np.clip(hard_scores + shift, 0, 1)
+    points = choose_thresholds(labels, probabilities, (hard_labels, hard_scores))
+    assert points.decision == choose_thresholds(hard_labels, hard_scores).decision
+    assert points.rule_out <= points.decision <= points.rule_in
+    assert (probabilities[labels] >= points.rule_out).mean() >= 0.99
+    assert (probabilities[~labels] < points.rule_in).mean() >= 0.95
+
+
+def test_without_crossing_hard_films_leave_the_outer_points_alone() -> None:
+    labels, probabilities = scores(1, n=2000)
+    own = choose_thresholds(labels, probabilities)
+    moved = choose_thresholds(labels, probabilities, (labels, np.clip(probabilities + 0.02, 0, 1)))
+    assert moved.decision > own.decision
+    assert (moved.rule_out, moved.rule_in) == (own.rule_out, own.rule_in)
+
+
+def test_hard_films_of_one_label_are_refused() -> None:
+    labels, probabilities = scores(1)
+    with pytest.raises(ValueError, match="both labels"):
+        choose_thresholds(labels, probabilities, (labels[labels], probabilities[labels]))
+
+
 def test_calibration_finds_the_distortion_again() -> None:
     rng = np.random.default_rng(0)
     true_logit = rng.normal(0, 2, 20_000)
