@@ -1,1 +1,1 @@
-"""Numbers about scores: metrics, bootstrap intervals, operating points. numpy only."""
+"""Numbers about scores: metrics, intervals, comparisons, operating points. numpy only."""

@@ -11,7 +11,7 @@ import numpy as np
 from ml.metrics.scores import METRICS, weighted_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ml.metrics.scores import BoolArray, Float64Array
 
@@ -50,22 +50,25 @@ def measure(
     ones = np.ones((1, len(labels)))
     point = weighted_metrics(labels, probabilities, threshold, ones)
     drawn: dict[str, list[Float64Array]] = {name: [] for name in METRICS}
-    for weights in _weights(scored.groups, seed, resamples):
+    for weights in patient_weights(scored.groups, seed, resamples):
         for name, values in weighted_metrics(labels, probabilities, threshold, weights).items():
             drawn[name].append(values)
-    return {name: _interval(float(point[name][0]), drawn[name]) for name in METRICS}
+    return {name: percentile_interval(float(point[name][0]), drawn[name]) for name in METRICS}
 
 
-def _weights(groups: Sequence[str], seed: int, resamples: int) -> list[Float64Array]:
+def patient_weights(groups: Sequence[str], seed: int, resamples: int) -> Iterator[Float64Array]:
+    """How often each film is in each resample, a chunk (r, n) at a time; the same for a seed."""
     _, member = np.unique(np.asarray(groups), return_inverse=True)
     count = int(member.max()) + 1
     rng = np.random.default_rng(seed)
-    sizes = [min(_CHUNK, resamples - done) for done in range(0, resamples, _CHUNK)]
     share = np.full(count, 1 / count)
-    return [rng.multinomial(count, share, size)[:, member].astype(np.float64) for size in sizes]
+    for done in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - done)
+        yield rng.multinomial(count, share, size)[:, member].astype(np.float64)
 
 
-def _interval(value: float, drawn: Sequence[Float64Array]) -> Interval:
+def percentile_interval(value: float, drawn: Sequence[Float64Array]) -> Interval:
+    """The middle 95 % of what was drawn, leaving out resamples where it is undefined."""
     values = np.concatenate(drawn)
     values = values[np.isfinite(values)]
     if not len(values):
