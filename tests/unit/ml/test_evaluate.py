@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from ml import cli
-from ml.calibration import Calibration, fit_calibration
 from ml.contracts import Prediction
 from ml.contracts.fake import FakeClassifier
 from ml.datasets import DatasetError, open_films
@@ -149,25 +148,6 @@ def test_hard_films_of_one_label_are_refused() -> None:
     labels, probabilities = scores(1)
     with pytest.raises(ValueError, match="both labels"):
         choose_thresholds(labels, probabilities, (labels[labels], probabilities[labels]))
-
-
-def test_calibration_finds_the_distortion_again() -> None:
-    rng = np.random.default_rng(0)
-    true_logit = rng.normal(0, 2, 20_000)
-    labels = rng.random(20_000) < 1 / (1 + np.exp(-true_logit))
-    found = fit_calibration((true_logit - 1.5) * 4, labels)
-    assert found.temperature == pytest.approx(4, rel=0.05)
-    assert found.bias == pytest.approx(1.5, abs=0.1)
-
-
-def test_calibration_refuses_scores_that_point_the_wrong_way() -> None:
-    labels = np.arange(100) % 2 == 0
-    with pytest.raises(ValueError, match="calibrated"):
-        fit_calibration(np.where(labels, -1.0, 1.0), labels)
-
-
-def test_calibration_keeps_nan() -> None:
-    assert np.isnan(Calibration(2.0, 1.0).probabilities(np.array([np.nan]))).all()
 
 
 @pytest.fixture
