@@ -8,16 +8,19 @@ LOCK = $(DEV) -m uv pip compile --quiet --universal --generate-hashes --no-emit-
 export PNEUMO_CALLER_DIR ?= $(PWD)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean
+.PHONY: help demo test train-smoke check lock clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 demo: ## run everything on sample films: XRAYS=folder, ONCE=1 (stop after the table), PORT=8000, RESET=1 (new passwords)
 	@$(RUN) manage.py demo $(if $(XRAYS),--xrays "$(XRAYS)") $(if $(ONCE),--once) $(if $(PORT),--port "$(PORT)") $(if $(RESET),--reset)
 
 test: ## run all tests, on SQLite and on PostgreSQL with Redis: ARGS="-k claim"
 	@$(DEV) -m scripts.run_tests $(ARGS)
+
+train-smoke: ## one training step of every architecture, on drawn films
+	@DEBUG=1 $(DEV) -m pytest -q -n 2 tests/unit/ml/test_zoo_trains.py
 
 check: ## run all that CI runs: style, types, imports, migrations, deployment check, tests
 	@$(DEV) -m scripts.gates

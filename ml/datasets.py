@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 LABELS = {"NORMAL": 0, "PNEUMONIA": 1}
 MANIFEST = "manifest.csv"
+_NO_FINDING = {"path", "patient_id"}
+_VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": -1.0}
+
+Facts = tuple[str | None, str | None, float | None]  # patient, subtype, megapixels
 
 
 class DatasetError(ValueError):
@@ -27,6 +31,8 @@ class LabelledFilm:
     name: str
     label: int  # 0 normal, 1 pneumonia
     patient: str | None
+    subtype: str | None = None  # as the manifest has it: normal, bacteria, virus
+    megapixels: float | None = None  # of the film at its true size, where the manifest knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,11 @@ def open_films(path: Path) -> FilmSet:
     labelled = {name: label for name in names if (label := _label(name)) is not None}
     if len(set(labelled.values())) < len(LABELS):
         raise DatasetError(f"{path.name} must hold films in both NORMAL/ and PNEUMONIA/")
-    patients = _patients(names, read)
+    facts = _facts(names, read)
     films = tuple(
-        LabelledFilm(name, labelled[name], _patient_of(name, patients)) for name in sorted(labelled)
+        LabelledFilm(name, labelled[name], *_facts_of(name, facts)) for name in sorted(labelled)
     )
-    if patients and not any(film.patient for film in films):
+    if facts and not any(film.patient for film in films):
         raise DatasetError(f"{MANIFEST} names none of the films; check its path column")
     return FilmSet(films, read)
 
@@ -82,24 +88,64 @@ def _label(name: str) -> int | None:
     return next((LABELS[part] for part in folders if part in LABELS), None)
 
 
-def _patients(names: list[str], read: Callable[[str], bytes]) -> Mapping[str, str]:
-    patients: dict[str, str] = {}
+def _facts(names: list[str], read: Callable[[str], bytes]) -> Mapping[str, Facts]:
+    """What is known of a film by its path, from every manifest in the set."""
+    facts: dict[str, Facts] = {}
     for name in sorted(names):
         if PurePosixPath(name).name == MANIFEST:
-            for row in _rows(name, read(name)):
+            for row in _rows(name, read(name), {"path", "patient_id"}):
                 path = (PurePosixPath(name).parent / row["path"]).as_posix()
-                patients[path] = patients[row["path"]] = row["patient_id"]
-    return patients
+                facts[path] = facts[row["path"]] = _facts_in(row)
+    return facts
 
 
-def _rows(name: str, data: bytes) -> Iterator[dict[str, str]]:
+def _facts_in(row: dict[str, str]) -> Facts:
+    sides = [row.get(column) or "" for column in ("orig_width", "orig_height")]
+    known = all(side.isdigit() for side in sides)
+    megapixels = int(sides[0]) * int(sides[1]) / 1e6 if known else None
+    return row["patient_id"], row.get("subtype") or None, megapixels
+
+
+def _rows(name: str, data: bytes, needed: set[str]) -> Iterator[dict[str, str]]:
     reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
-    missing = {"path", "patient_id"} - set(reader.fieldnames or ())
+    missing = needed - set(reader.fieldnames or ())
     if missing:
         raise DatasetError(f"{name} lacks the column {', '.join(sorted(missing))}")
-    return (row for row in reader if row["path"] and row["patient_id"])
+    return (row for row in reader if all(row[column] for column in needed))
 
 
-def _patient_of(name: str, patients: Mapping[str, str]) -> str | None:
+def _facts_of(name: str, facts: Mapping[str, Facts]) -> Facts:
     """The manifest's path may be relative to the set or name only the label folder and the file."""
-    return patients.get(name) or patients.get("/".join(PurePosixPath(name).parts[-2:]))
+    found = facts.get(name) or facts.get("/".join(PurePosixPath(name).parts[-2:]))
+    return found or (None, None, None)
+
+
+def open_listed(path: Path, table: Path) -> tuple[FilmSet, tuple[str, ...], list[list[float]]]:
+    """Films listed in a CSV with any number of findings: the set, the findings, and their values.
+
+    Columns: ``path`` inside the set, ``patient_id``, then one a finding: 1, 0, or empty where
+    it is unknown (-1 in the answer). A film's label is 1 where any finding is known to be there.
+    Raises DatasetError.
+    """
+    names, read = _zip(path) if path.is_file() else _folder(path)
+    rows = sorted(
+        _rows(table.name, table.read_bytes(), {"path", "patient_id"}), key=lambda row: row["path"]
+    )
+    findings = tuple(column for column in (rows[0] if rows else ()) if column not in _NO_FINDING)
+    if not rows or not findings:
+        raise DatasetError(f"{table.name} must list films, with a column for each finding")
+    if lacking := sorted({row["path"] for row in rows} - set(names)):
+        raise DatasetError(f"{table.name} lists {lacking[0]}, which {path.name} does not hold")
+    values = [[_value(table.name, row, finding) for finding in findings] for row in rows]
+    films = tuple(
+        LabelledFilm(row["path"], int(1 in known), row["patient_id"])
+        for row, known in zip(rows, values, strict=True)
+    )
+    return FilmSet(films, read), findings, values
+
+
+def _value(table: str, row: dict[str, str], finding: str) -> float:
+    text = (row[finding] or "").strip()
+    if text not in _VALUES:
+        raise DatasetError(f"{table}: {finding} of {row['path']} must be 1, 0 or empty")
+    return _VALUES[text]

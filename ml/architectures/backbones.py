@@ -106,3 +106,16 @@ def freeze_normalisation(backbone: keras.Model) -> None:
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
+
+
+def quicken_normalisation(model: keras.Model) -> None:
+    """Let the running statistics of normalisation follow within tens of steps, not hundreds.
+
+    Keras' 0.99 suits runs of many thousand steps; after a few hundred the statistics still hold
+    some of their first values, and the network is far worse in inference than in training.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            quicken_normalisation(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, 0.9)

@@ -16,6 +16,7 @@ def with_evidence(
     film: keras.KerasTensor, features: keras.KerasTensor, outputs: int
 ) -> keras.Model:
     """A model from a film to [logits (n, k), evidence (n, h, w, k)]."""
-    evidence = keras.layers.Dense(outputs, name=EVIDENCE)(features)
-    logit = keras.layers.GlobalAveragePooling2D(name=LOGIT)(evidence)
+    # float32 under any policy: a logit in half precision would cost the loss its small steps
+    evidence = keras.layers.Dense(outputs, name=EVIDENCE, dtype="float32")(features)
+    logit = keras.layers.GlobalAveragePooling2D(name=LOGIT, dtype="float32")(evidence)
     return keras.Model(film, [logit, evidence])

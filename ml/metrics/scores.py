@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     BoolArray = NDArray[np.bool_]
 
 ECE_BINS = 15
+_LEAST = float(np.finfo(np.float64).eps)
 METRICS = (
     "accuracy",
     "precision",
@@ -26,6 +27,7 @@ METRICS = (
     "f1",
     "roc_auc",
     "pr_auc",
+    "log_loss",
     "brier",
     "ece",
 )
@@ -102,7 +104,10 @@ def _calibration(
     bins = np.minimum((probabilities * ECE_BINS).astype(int), ECE_BINS - 1)
     member = bins[:, None] == np.arange(ECE_BINS)
     total = weights.sum(1)
+    # A certain and wrong score would cost infinitely; scikit-learn clips likewise.
+    sure = np.clip(np.where(labels, probabilities, 1 - probabilities), _LEAST, 1)
     return {
+        "log_loss": weights @ -np.log(sure) / total,
         "brier": weights @ error**2 / total,
         "ece": np.abs(weights @ (member * error[:, None])).sum(1) / total,
     }

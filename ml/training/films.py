@@ -67,14 +67,14 @@ class Epoch:
 
     def batches(self) -> Iterator[tuple[FloatArray, IntArray]]:
         """Yield (films float32 (b, S, S, 1) in [0, 1], positions in `pixels`)."""
+        return (self.batch(number) for number in range(len(self)))
+
+    def batch(self, number: int) -> tuple[FloatArray, IntArray]:
+        """One batch by its number; batches may be asked for in any order and from threads."""
         order = self.where
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.number]).permutation(order)
-        chunks = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        for chunk in chunks:
-            yield self._batch(chunk)
-
-    def _batch(self, chunk: IntArray) -> tuple[FloatArray, IntArray]:
+        chunk = order[number * self.batch_size : (number + 1) * self.batch_size]
         return np.stack([self._film(int(i)) for i in chunk])[..., None], chunk
 
     def _film(self, position: int) -> FloatArray:

@@ -1,7 +1,9 @@
-"""From a trained model to a bundle: stored weights, calibration, operating points, metrics."""
+"""From a trained network to a bundle: half-precision weights, calibration, operating points."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,168 +11,230 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from ml import bundle
+from ml import architectures, bundle
 from ml.calibration import fit_calibration
 from ml.contracts import FilmLimits, GateFinding
 from ml.inference import read_film
 from ml.metrics.bootstrap import Scored, measure
+from ml.metrics.cutoffs import cutoff_table
 from ml.metrics.thresholds import choose_thresholds
-from ml.training.augment import MILD, STRONG
-from ml.training.films import Epoch
-from ml.training.split import PARTS, TEST, VALIDATION, split_csv, split_digest
+from ml.pixels import PREPROCESSING_ID
+from ml.training import views
+from ml.training.run import SPLIT
+from ml.training.scoring import score_model
+from ml.training.split import VALIDATION
+from ml.training.targets import BINARY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import keras
-    from numpy.typing import NDArray
 
     from ml.calibration import Calibration
     from ml.contracts import Progress
-    from ml.datasets import FilmSet
-    from ml.metrics.scores import BoolArray, Float64Array
-    from ml.training.augment import Jitter
-    from ml.training.films import UInt8Array
+    from ml.metrics.scores import Float64Array
+    from ml.metrics.thresholds import Thresholds
+    from ml.training.corpus import Corpus
+    from ml.training.entrants import Entrant
+    from ml.training.scoring import Scores
 
-SPLIT = "split.csv"
-# every part is measured on films as they are, and on one changed copy of each
-VIEWS: Mapping[str, Jitter | None] = {"clean": None, "mild": MILD, "changed": STRONG}
-_VIEW_NUMBER = 99  # no epoch of a training has this number
-_BATCH = 32
+CUTOFFS = "cutoffs.json"
+MOST_BYTES = 30 * 1024 * 1024
+# Sites differ, so scores are calibrated on films as they are and changed together.
+CALIBRATED_ON = (views.CLEAN, views.MILDLY, views.CHANGED)
+FACTS = ("name", "version", "intended_use", "licence", "data")
+
+
+class PackageError(ValueError):
+    """No bundle can be made of this; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
-    """The films of a training in memory, with truth and part."""
+class Order:
+    """What a bundle is made of and what it says of itself besides what is measured."""
 
-    films: FilmSet
-    pixels: UInt8Array  # (n, S, S)
-    labels: BoolArray  # (n,)
-    parts: NDArray[np.str_]  # (n,)
-    seed: int
-
-    def where(self, part: str) -> NDArray[np.int64]:
-        return np.flatnonzero(self.parts == part)
-
-    def truth(self, part: str) -> BoolArray:
-        truth: BoolArray = self.labels[self.parts == part]
-        return truth
-
-    def view(self, part: str, view: str) -> Epoch:
-        """The films of a part as they are ("clean") or changed, the same each time."""
-        jitter = VIEWS[view]
-        return Epoch(self.pixels, self.where(part), _BATCH, jitter, self.seed, _VIEW_NUMBER)
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        return {
-            part: {"films": len(self.truth(part)), "pneumonia": int(self.truth(part).sum())}
-            for part in PARTS
-        }
-
-    def groups(self, part: str) -> list[str]:
-        films = [self.films.films[i] for i in self.where(part)]
-        return [film.patient or film.name for film in films]
+    entrant: Entrant
+    facts: Mapping[str, Any]  # `FACTS`
+    golden: Path  # folder of golden films
+    out: Path
+    data_sha256: str
+    command: str
 
 
-def logits(model: keras.Model, epoch: Epoch, what: str, progress: Progress) -> Float64Array:
-    """Raw logits of an epoch's films, in order, float64 (n,)."""
-    found = []
-    for done, (batch, _where) in enumerate(epoch.batches(), start=1):
-        found.append(model.predict_on_batch(batch)[0].astype(np.float64)[:, 0])
-        progress(what, done, len(epoch))
-    return np.concatenate(found)
+def read_facts(path: Path) -> dict[str, Any]:
+    """What only a person can say of a bundle. Raises PackageError."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError(f"{path.name} is no readable JSON.") from error
+    if lacking := sorted(set(FACTS) - set(facts)):
+        raise PackageError(f"{path.name} lacks {', '.join(lacking)}.")
+    return dict(facts)
 
 
-def write_bundle(
-    model: keras.Model,
-    corpus: Corpus,
-    facts: Callable[[str], Mapping[str, Any]],
-    folders: tuple[Path, Path],
-    progress: Progress,
-) -> bundle.Manifest:
-    """Write the bundle of `model` and return its verified manifest.
+def package(order: Order, corpus: Corpus, progress: Progress) -> bundle.Manifest:
+    """Write the bundle and return its verified manifest.
 
-    facts: from the split's digest to what the manifest says besides what is measured here;
-    folders: (golden films, the bundle). Everything is measured with the weights as stored, in
-    half precision. Calibration and operating points come from validation films, as they are and
-    changed together, because sites differ. The test part decides nothing.
+    Everything is measured with the weights as stored, in half precision, on the entrant's own
+    split. Calibration and the outer operating points come from validation films, the decision
+    point from their hard views; the test part decides nothing. Raises PackageError for a head that
+    the product cannot show, and for weights above `MOST_BYTES`.
     """
-    golden, out = folders
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(golden, out / bundle.GOLDEN)
-    save_half(model, out / bundle.WEIGHTS)
-    model.load_weights(out / bundle.WEIGHTS)
-    table = split_csv(corpus.films.films, corpus.parts.tolist())
-    (out / SPLIT).write_bytes(table)
-    measured, calibration = _measured(model, corpus, progress)
+    model = _stored(order)
+    scores = score_model(order.entrant, model, corpus, progress)
+    operation = choose(corpus, scores)
+    points, table = _points(operation, corpus, scores, order)
+    (order.out / CUTOFFS).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     return bundle.write_manifest(
-        out,
+        order.out,
         {
-            **facts(split_digest(table)),
-            **measured,
-            "golden": _golden(model, out, calibration),
+            **{key: order.facts[key] for key in FACTS if key != "data"},
+            "architecture": order.entrant.architecture,
+            "width": order.entrant.width,
+            "preprocessing_id": PREPROCESSING_ID,
+            "input_size": order.entrant.size,
+            "input_range": [0.0, 1.0],
+            "classes": ["normal", "pneumonia"],
+            "calibration": asdict(operation.calibration),
+            "operating_points": points,
+            "metrics": _metrics(operation, corpus, scores),
+            "golden": _golden(model, order, operation.calibration),
+            "training": _training(order, corpus),
         },
     )
 
 
-def _measured(
-    model: keras.Model, corpus: Corpus, progress: Progress
-) -> tuple[dict[str, Any], Calibration]:
-    """Calibration, operating points and metrics for the manifest, from the weights as stored."""
-    raw = {
-        (part, view): logits(model, corpus.view(part, view), f"{part}, {view}", progress)
-        for part in (VALIDATION, TEST)
-        for view in VIEWS
-    }
-    fitted_on = np.concatenate([raw[VALIDATION, view] for view in VIEWS])
-    truth = np.tile(corpus.truth(VALIDATION), len(VIEWS))
-    calibration = fit_calibration(fitted_on, truth)
-    scores = calibration.probabilities(fitted_on)
-    points = choose_thresholds(truth, scores)
-    facts = {
-        "calibration": asdict(calibration),
-        "operating_points": {
-            name: _point(threshold, truth, scores, corpus)
-            for name, threshold in asdict(points).items()
-        },
-        "metrics": {
-            f"{part}_{view}": _metrics(
-                corpus, part, calibration.probabilities(found), points.decision
-            )
-            for (part, view), found in raw.items()
-        },
-    }
-    return facts, calibration
+def _stored(order: Order) -> keras.Model:
+    """Write weights, golden films and split into the bundle; the network with weights as stored."""
+    entrant, out = order.entrant, order.out
+    if entrant.head != BINARY:
+        raise PackageError("Only a network with the binary head can be a bundle.")
+    if out.exists() and not (out / bundle.MANIFEST).exists() and any(out.iterdir()):
+        raise PackageError(f"{out.name} is there and holds no bundle; choose another --out.")
+    model, split = entrant.load(), entrant.split()
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(order.golden, out / bundle.GOLDEN)
+    save_half(model, out / bundle.WEIGHTS)
+    if (size := (out / bundle.WEIGHTS).stat().st_size) > MOST_BYTES:
+        shutil.rmtree(out)
+        raise PackageError(f"The weights take {size / 2**20:.0f} MiB; a bundle may take 30.")
+    model.load_weights(out / bundle.WEIGHTS)
+    (out / SPLIT).write_bytes(split)
+    return model
 
 
-def _metrics(corpus: Corpus, part: str, scores: Float64Array, threshold: float) -> dict[str, Any]:
-    scored = Scored(corpus.truth(part), scores, corpus.groups(part))
-    return {name: value.as_json() for name, value in measure(scored, threshold).items()}
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How raw logits become answers."""
+
+    calibration: Calibration
+    thresholds: Thresholds
 
 
-def _point(
-    threshold: float, truth: BoolArray, scores: Float64Array, corpus: Corpus
-) -> dict[str, Any]:
-    """An operating point with what it gave on the films that it was chosen on."""
-    groups = corpus.groups(VALIDATION) * len(VIEWS)
-    found = measure(Scored(truth, scores, groups), threshold)
+def choose(corpus: Corpus, scores: Scores) -> Operation:
+    """Calibration and operating points from the validation part."""
+    truth = corpus.truth(VALIDATION)
+    raw = _pooled(scores, CALIBRATED_ON)
+    calibration = fit_calibration(raw, np.tile(truth, len(CALIBRATED_ON)))
+    known = (np.tile(truth, len(CALIBRATED_ON)), calibration.probabilities(raw))
+    hard = _pooled(scores, views.HARD)
+    harder = (np.tile(truth, len(views.HARD)), calibration.probabilities(hard))
+    return Operation(calibration, choose_thresholds(*known, hard=harder))
+
+
+def _pooled(scores: Scores, names: Sequence[str]) -> Float64Array:
+    return np.concatenate([scores[VALIDATION, name] for name in names])
+
+
+def _points(
+    operation: Operation, corpus: Corpus, scores: Scores, order: Order
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The operating points with what each gives where it was chosen, and the table of cut-offs."""
+    points, tables = {}, {}
+    for name, threshold in asdict(operation.thresholds).items():
+        chosen_on = views.HARD if name == "decision" else CALIBRATED_ON
+        scored = _scored(operation, corpus, scores, chosen_on)
+        found = measure(scored, threshold)
+        points[name] = {
+            "threshold": threshold,
+            "chosen_on": f"{VALIDATION}: {', '.join(chosen_on)}",
+            "data_sha256": _data_digest(order, chosen_on),
+            "sensitivity": found["recall"].as_json(),
+            "specificity": found["specificity"].as_json(),
+        }
+    cuts = sorted(asdict(operation.thresholds).values())
+    for name, chosen in (("as_sent", CALIBRATED_ON), ("hard", views.HARD)):
+        scored = _scored(operation, corpus, scores, chosen)
+        tables[name] = {
+            "films": f"{VALIDATION}: {', '.join(chosen)}",
+            "data_sha256": _data_digest(order, chosen),
+            "prevalence": float(scored.labels.mean()),
+            "rows": cutoff_table(scored, cuts),
+        }
+    return points, tables
+
+
+def _scored(operation: Operation, corpus: Corpus, scores: Scores, names: Sequence[str]) -> Scored:
+    times = len(names)
+    return Scored(
+        np.tile(corpus.truth(VALIDATION), times),
+        operation.calibration.probabilities(_pooled(scores, names)),
+        corpus.groups(VALIDATION) * times,
+    )
+
+
+def _data_digest(order: Order, names: Sequence[str]) -> str:
+    """Names the films, the split and the views that something was chosen on."""
+    chosen = [order.data_sha256, order.entrant.split_sha256, VALIDATION, views.NUMBER, *names]
+    return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()
+
+
+def _metrics(operation: Operation, corpus: Corpus, scores: Scores) -> dict[str, Any]:
+    found = {}
+    for (part, view), raw in scores.items():
+        probabilities = operation.calibration.probabilities(raw)
+        scored = Scored(corpus.truth(part), probabilities, corpus.groups(part))
+        measured = measure(scored, operation.thresholds.decision)
+        found[f"{part}_{view}"] = {name: value.as_json() for name, value in measured.items()}
+    return found
+
+
+def _training(order: Order, corpus: Corpus) -> dict[str, Any]:
+    entrant = order.entrant
     return {
-        "threshold": threshold,
-        "chosen_on": f"{VALIDATION}: {', '.join(VIEWS)}",
-        "sensitivity": found["recall"].as_json(),
-        "specificity": found["specificity"].as_json(),
+        "data": order.facts["data"],
+        "data_sha256": order.data_sha256,
+        "seed": entrant.seed,
+        "split": {
+            "by": "patient, near-duplicates tied",
+            "sha256": entrant.split_sha256,
+            **corpus.counts(),
+        },
+        "run": {
+            "initialisation": entrant.initialisation,
+            "augmentation": entrant.augmentation,
+            "epochs": entrant.epochs,
+            "best_epoch": entrant.best_epoch,
+            "seconds": entrant.seconds,
+            "hardware": entrant.hardware,
+            "history": list(entrant.history),
+        },
+        "command": entrant.command,
+        "packaged_by": order.command,
     }
 
 
-def _golden(model: keras.Model, out: Path, calibration: Calibration) -> dict[str, float]:
+def _golden(model: keras.Model, order: Order, calibration: Calibration) -> dict[str, float]:
+    explains = architectures.ARCHITECTURES[order.entrant.architecture].explains
     scores = {}
-    for path in sorted((out / bundle.GOLDEN).glob("*.png")):
-        film = read_film(path.read_bytes(), FilmLimits(), int(model.input_shape[1]))
+    for path in sorted((order.out / bundle.GOLDEN).glob("*.png")):
+        film = read_film(path.read_bytes(), FilmLimits(), order.entrant.size)
         if isinstance(film, GateFinding):
             raise bundle.BundleError("GOLDEN_REFUSED", f"The gate refuses {path.name}.")
-        found, _evidence = model.predict_on_batch(film[np.newaxis])
-        scores[path.name] = float(calibration.probabilities(found)[0, 0])
+        found = model.predict_on_batch(film[np.newaxis])
+        logits = found[0] if explains else found
+        scores[path.name] = float(calibration.probabilities(logits)[0, 0])
     return scores
 
 

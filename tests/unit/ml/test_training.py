@@ -1,23 +1,22 @@
-"""A whole training on drawn films, in seconds: what it writes must load, repeat and resume."""
+"""Whole trainings on drawn films, in seconds: what they write, that they repeat and resume."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from tests.films import as_jpeg, as_png8, chest
+from tests.unit.ml.drawn_set import FILMS, draw_set, quiet
 
 if TYPE_CHECKING:
-    import keras
+    from pathlib import Path
 
-    from ml.bundle import Manifest
-    from tests.films import Film
+    from ml.training.plan import Plan
+    from ml.training.run import Run
 
 pytestmark = [
     pytest.mark.model,
@@ -26,180 +25,217 @@ pytestmark = [
 ]
 
 SIZE = 64
-FILMS = 40
-
-
-def drawn(seed: int, haze: float, side: int = 160) -> Film:
-    """A drawn chest behind shadows of its own: drawn alone, all would be near-duplicates."""
-    shadows = np.random.default_rng(seed).uniform(0.6, 1.0, (5, 5))
-    grown = np.kron(shadows, np.ones((side // 5 + 1, side // 5 + 1)))[:side, :side]
-    return (chest(seed, haze=haze, size=(side, side)) * grown).astype(np.uint16)
-
-
-def quiet(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with drawn films, golden films and a random backbone."""
-    import keras
-
-    root = tmp_path_factory.mktemp("training")
-    for label, haze in (("NORMAL", 0.0), ("PNEUMONIA", 0.9)):
-        folder = root / "data" / label
-        folder.mkdir(parents=True)
-        for number in range(FILMS):
-            film = drawn(number + int(haze * 1000), haze)
-            (folder / f"{number}.jpg").write_bytes(as_jpeg(film))
-    with (root / "data" / "manifest.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "patient_id"])
-        for label in ("NORMAL", "PNEUMONIA"):
-            writer.writerows([f"{label}/{n}.jpg", f"{label}-{n // 2}"] for n in range(FILMS))
-    (root / "golden").mkdir()
-    for number in range(2):
-        film = drawn(500 + number, 0.5 * number)
-        (root / "golden" / f"{number}.png").write_bytes(as_png8(film))
-    keras.utils.set_random_seed(3)
-    backbone = keras.applications.MobileNetV2((SIZE, SIZE, 3), include_top=False, weights=None)
-    backbone.save_weights(root / "backbone.weights.h5")
-    return root
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_set(tmp_path_factory.mktemp("films") / "data")
 
 
-def train(room: Path, name: str, epochs: int, work: str | None = None) -> Manifest:
-    from ml.training.finetune import Schedule
-    from ml.training.transfer import Plan, Trainer
+def plan(data: Path, **options: Any) -> Plan:
+    from ml.training.plan import Plan
 
-    plan = Plan(
-        data=room / "data",
-        weights=room / "backbone.weights.h5",
-        golden=room / "golden",
-        out=room / name,
-        work=room / (work or f"work-{name}"),
-        size=SIZE,
-        passes=1,
-        schedule=Schedule(epochs=epochs, rate=1e-4, batch_size=16),
-        command="test",
-    )
-    return Trainer(plan, quiet).run()
+    small = {"architecture": "cnn", "epochs": 2, "size": SIZE, "width": 0.25, "batch_size": 8}
+    return Plan(data=data, **(small | options))
 
 
 @pytest.fixture(scope="module")
-def manifest(room: Path) -> Manifest:
-    return train(room, "bundle", epochs=2)
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from ml.training.run import train
+
+    return train(plan(data, epochs=3), tmp_path_factory.mktemp("runs") / "cnn", quiet)
 
 
-def test_the_bundle_loads_and_passes_its_golden_films(room: Path, manifest: Manifest) -> None:
-    from ml.engines import load
+def weights(run: Run) -> list[np.ndarray[Any, Any]]:
+    from ml.training.entrants import open_entrant
 
-    classifier = load(room / "bundle")
-    assert classifier.info.digest == manifest.digest
-    assert classifier.info.input_size == SIZE
-
-
-def test_the_manifest_tells_how_the_model_came_about(manifest: Manifest) -> None:
-    training = manifest.raw["training"]
-    assert set(training["candidates"]) == {"head", "fine-tuned"}
-    best = max(
-        training["candidates"],
-        key=lambda name: np.mean(list(training["candidates"][name]["validation_roc_auc"].values())),
-    )
-    assert training["kept"] == best
-    parts = training["split"]
-    assert sum(parts[p]["films"] for p in ("train", "validation", "test")) == 2 * FILMS
-    points = manifest.raw["operating_points"]
-    assert (
-        points["rule_out"]["threshold"]
-        <= points["decision"]["threshold"]
-        <= points["rule_in"]["threshold"]
-    )
-    json.dumps(manifest.raw, allow_nan=False)
+    found: list[np.ndarray[Any, Any]] = open_entrant(run.folder).load().get_weights()
+    return found
 
 
-def test_no_patient_stands_in_two_parts(room: Path, manifest: Manifest) -> None:
-    with (room / "bundle" / "split.csv").open() as file:
-        rows = list(csv.DictReader(file))
+def test_a_run_tells_how_it_came_about(run: Run) -> None:
+    raw = json.loads((run.folder / "run.json").read_text())
+    assert raw["finished"] is True
+    assert [row["epoch"] for row in raw["history"]] == [1, 2, 3]
+    judged = [row["val_loss"] + row["changed_loss"] for row in raw["history"]]
+    assert raw["best_epoch"] == int(np.argmin(judged)) + 1
+    assert sum(raw["split"][p]["films"] for p in ("train", "validation", "test")) == 2 * FILMS
+    assert raw["command"].startswith("python -m ml train --arch cnn --data data --epochs 3")
+    assert "--width 0.25" in raw["command"]
+    assert raw["hardware"]["device"] in {"CPU", "GPU"}
+    for figure in ("curves.png", "histograms.png"):
+        assert (run.folder / figure).read_bytes().startswith(b"\x89PNG")
+    assert not (run.folder / "checkpoint.npz").exists()
+
+
+def test_the_split_is_a_file_by_patient_and_its_digest_is_named(run: Run) -> None:
+    from ml.training.split import split_digest
+
+    table = (run.folder / "split.csv").read_bytes()
+    assert run.raw["split"]["sha256"] == split_digest(table)
     parts: dict[str, set[str]] = {}
-    for row in rows:
-        label, number = Path(row["path"]).parts[0], int(Path(row["path"]).stem)
-        parts.setdefault(f"{label}-{number // 2}", set()).add(row["part"])
+    for row in csv.DictReader(table.decode().splitlines()):
+        label, name = row["path"].split("/")
+        parts.setdefault(f"{label}-{int(name.split('.')[0]) // 2}", set()).add(row["part"])
     assert len(parts) == FILMS
     assert all(len(found) == 1 for found in parts.values())
     assert {part for found in parts.values() for part in found} == {"train", "validation", "test"}
 
 
-def test_kept_passes_serve_only_the_plan_that_made_them(room: Path) -> None:
-    """Another seed is another split: its kept features would mix test films into training."""
-    from ml.training.finetune import Schedule
-    from ml.training.transfer import Plan
+def test_the_same_command_on_a_finished_run_changes_nothing(data: Path, run: Run) -> None:
+    from ml.training.run import train
 
-    folders = (room / "data", room / "backbone.weights.h5", room / "golden", room, room)
-    first = Plan(*folders, seed=1)
-    others = [
-        Plan(*folders, seed=2),
-        Plan(*folders, size=96),
-        Plan(*folders, passes=3),
-        Plan(*folders, schedule=Schedule(epochs=9)),
-        Plan(room / "golden", *folders[1:], seed=1),
-    ]
-    assert first.key() == Plan(*folders, seed=1, command="told otherwise").key()
-    assert len({first.key(), *(plan.key() for plan in others)}) == 6
+    before = (run.folder / "weights.weights.h5").read_bytes()
+    again = train(plan(data, epochs=3), run.folder, quiet)
+    assert again.raw["history"] == run.raw["history"]
+    assert (run.folder / "weights.weights.h5").read_bytes() == before
 
 
-def small() -> keras.Model:
-    """A network that learns in seconds, with the outputs that `Builder` promises."""
-    import keras
+def test_another_plan_is_refused_in_its_folder(data: Path, run: Run) -> None:
+    from ml.training.run import RunError, train
 
-    keras.utils.set_random_seed(5)
-    film = keras.Input((SIZE, SIZE, 1))
-    found = keras.layers.Conv2D(8, 8, strides=8, activation="relu")(film)
-    evidence = keras.layers.Dense(1)(found)
-    return keras.Model(film, [keras.layers.GlobalAveragePooling2D()(evidence), evidence])
+    with pytest.raises(RunError, match="another plan"):
+        train(plan(data, epochs=3, seed=2), run.folder, quiet)
 
 
-def test_fine_tuning_learns_repeats_and_resumes(tmp_path: Path) -> None:
-    from ml.training.augment import MILD
-    from ml.training.finetune import Films, Schedule, finetune
+def test_a_killed_training_goes_on_to_the_same_weights(
+    data: Path, run: Run, tmp_path: Path
+) -> None:
+    from ml.training.run import train
 
-    labels = np.arange(32) % 2 == 1
-    grain = np.random.default_rng(0).integers(0, 50, (32, SIZE, SIZE), dtype=np.uint8)
-    films = Films(grain + np.uint8(150) * labels[:, None, None], labels, np.arange(32), MILD)
-    schedule = Schedule(epochs=6, rate=5e-2, batch_size=8)
-
-    model = small()
-    losses = finetune(model, films, schedule, tmp_path / "whole.npz", quiet)
-    assert len(losses) == 6
-    assert losses[-1] < 0.7 * losses[0]
-
-    def stop_in_the_third(what: str, _done: int, _total: int) -> None:
-        if what == "epoch 3":
+    def stop_in_the_second(what: str, _done: int, _total: int) -> None:
+        if what == "epoch 2 of 3":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finetune(small(), films, schedule, tmp_path / "cut.npz", stop_in_the_third)
-    resumed = small()
-    assert len(finetune(resumed, films, schedule, tmp_path / "cut.npz", quiet)) == 4
-    for whole, again in zip(model.get_weights(), resumed.get_weights(), strict=True):
+        train(plan(data, epochs=3), tmp_path / "cut", stop_in_the_second)
+    told: list[str] = []
+    resumed = train(
+        plan(data, epochs=3), tmp_path / "cut", lambda what, _done, _total: told.append(what)
+    )
+    assert "epoch 1 of 3" not in told
+    assert len(resumed.raw["history"]) == 3
+    for whole, again in zip(weights(run), weights(resumed), strict=True):
         np.testing.assert_allclose(again, whole, atol=1e-5)
 
 
-def test_normalisation_statistics_never_move(room: Path, tmp_path: Path) -> None:
+def test_training_stops_where_it_stalls_and_keeps_the_best_epoch(
+    data: Path, tmp_path: Path
+) -> None:
+    from ml.training.run import train
+
+    found = train(plan(data, epochs=9, patience=1, rate=0.5), tmp_path / "run", quiet)
+    epochs = len(found.raw["history"])
+    assert epochs < 9
+    assert found.raw["best_epoch"] == epochs - 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(data: Path, tmp_path: Path) -> None:
+    from ml.training.run import train
+
+    with pytest.raises(ValueError, match="diverged"):
+        train(plan(data, rate=float("inf")), tmp_path / "run", quiet)
+
+
+def test_a_warm_head_starts_better_than_chance(data: Path, tmp_path: Path) -> None:
+    import keras
+
+    from ml.training.layers import OFF
+    from ml.training.run import train
+
+    keras.utils.set_random_seed(3)
+    backbone = keras.applications.MobileNetV2((SIZE, SIZE, 3), include_top=False, weights=None)
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    chosen = {"architecture": "mobilenetv2", "width": 1.0, "augmentation": OFF, "jitter": 1.6}
+    weights_file = tmp_path / "backbone.weights.h5"
+    run = train(
+        plan(data, epochs=0, weights=weights_file, warm_head=1, **chosen), tmp_path / "run", quiet
+    )
+    assert run.raw["head_strength"] > 0
+    assert run.raw["best_epoch"] == 0
+    assert "--no-augmentation --jitter 1.6 --warm-head 1" in run.raw["command"]
+    assert not list(run.folder.glob("features-*"))
+
+
+def test_a_cluster_that_is_left_out_is_neither_learnt_nor_validated(data: Path) -> None:
+    from ml.training.corpus import open_corpus
+
+    whole = open_corpus(plan(data), quiet)
+    cut = open_corpus(plan(data, leave_out=0), quiet)
+    assert cut.clusters is not None
+    for part in ("train", "validation"):
+        assert not (cut.clusters[cut.where(part)] == 0).any()
+        assert set(cut.where(part)) <= set(whole.where(part))
+        assert not set(cut.groups(part)) & set(cut.groups("left_out"))
+    assert (cut.clusters[cut.where("left_out")] == 0).all()
+    assert len(cut.where("left_out")) > 0
+    assert list(cut.where("test")) == list(whole.where("test"))
+
+
+@pytest.mark.parametrize("size", [96, 224])
+def test_the_split_does_not_depend_on_the_networks_size(data: Path, size: int) -> None:
+    from ml.training.corpus import open_corpus
+
+    parts = open_corpus(plan(data, size=size), quiet).parts
+    assert list(parts) == list(open_corpus(plan(data), quiet).parts)
+
+
+@pytest.mark.parametrize("head", ["subtype", "findings"])
+def test_other_heads_learn(data: Path, tmp_path: Path, head: str) -> None:
+    from ml.training.run import train
+
+    table = tmp_path / "findings.csv"
+    with table.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["path", "patient_id", "pneumonia", "effusion", "mass"])
+        for label in ("NORMAL", "PNEUMONIA"):
+            for n in range(FILMS):
+                ill = int(label == "PNEUMONIA")
+                # a third of the effusions is unknown; nobody was looked at for a mass
+                effusion = "" if n % 3 == 0 else ill
+                out.writerow([f"{label}/{n}.jpg", f"{label}-{n // 2}", ill, effusion, ""])
+    findings = table if head == "findings" else None
+    run = train(
+        plan(data, head=head, findings=findings, epochs=1), tmp_path / "run", quiet, eager=True
+    )
+    outputs = ["pneumonia", "effusion", "mass"] if findings else ["normal", "bacteria", "virus"]
+    assert run.raw["outputs"] == outputs
+    assert np.isfinite(run.raw["history"][0]["val_loss"])
+    assert run.raw["parameters"] > 0
+
+
+def test_normalisation_statistics_of_given_weights_never_move(data: Path, tmp_path: Path) -> None:
     import keras
 
     from ml.architectures import Options, build
-    from ml.training.augment import MILD
-    from ml.training.finetune import Films, Schedule, finetune
+    from ml.training.fit import Fit, Lesson
+    from ml.training.targets import BINARY, Targets
 
-    model = build("mobilenetv2", Options(SIZE, weights=room / "backbone.weights.h5"))
+    backbone = keras.applications.MobileNetV2((SIZE, SIZE, 3), include_top=False, weights=None)
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    model = build("mobilenetv2", Options(SIZE, weights=tmp_path / "backbone.weights.h5"))
     moving = [v for v in model.variables if "moving" in v.path]
     before = [keras.ops.convert_to_numpy(v) for v in moving]
     pixels = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE), dtype=np.uint8)
-    films = Films(pixels, np.arange(8) % 2 == 1, np.arange(8), MILD)
-    finetune(model, films, Schedule(epochs=1, batch_size=8), tmp_path / "c.npz", quiet)
+    truth = (np.arange(8) % 2).astype(np.float32)[:, None]
+    lesson = Lesson(pixels, Targets(BINARY, ("pneumonia",), truth), np.arange(8), np.arange(8))
+    Fit(model, lesson, plan(data, epochs=1), tmp_path, eager=True).run(quiet)
     assert len(moving) > 50
     for variable, value in zip(moving, before, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
+
+
+def test_augmentation_is_never_active_at_inference(run: Run) -> None:
+    from ml.training.entrants import open_entrant
+    from ml.training.layers import Augmentation, training_network
+
+    model = open_entrant(run.folder).load()
+    films = np.random.default_rng(0).random((4, SIZE, SIZE, 1)).astype(np.float32)
+    net = training_network(model, Augmentation(), seed=1)
+    first, _evidence = model.predict_on_batch(films)
+    np.testing.assert_allclose(net.predict_on_batch(films), first, atol=1e-6)
+    assert not np.allclose(net(films, training=True), first, atol=1e-4)
+    assert "random" not in " ".join(layer.name for layer in model.layers)
 
 
 def test_a_graded_epoch_holds_films_almost_as_they_are_and_much_changed_ones() -> None:

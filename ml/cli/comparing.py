@@ -1,0 +1,52 @@
+"""python -m ml compare | features | stress"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.cli.words import progress
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compare = commands.add_parser("compare", help="one report on runs and bundles of one split")
+    compare.set_defaults(run=_compare)
+    add = compare.add_argument
+    add("entrants", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a bundle's")
+    add("--left-out", nargs="*", type=Path, default=[], metavar="RUN", help="runs of --leave-out")
+    add("--data", type=Path, required=True)
+    add("--out", type=Path, required=True, help="folder of the report; no films are in it")
+    add("--work", type=Path, default=Path("runs/compared"), help="scores and films: keep it local")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from ml.reports import comparison, comparison_pages
+    from ml.reports.contact_sheet import worst_false_negatives
+    from ml.reports.left_out import left_out_row
+    from ml.reports.timing import milliseconds_per_film
+    from ml.training.corpus import open_parted
+    from ml.training.entrants import open_entrant
+
+    entrants = [open_entrant(path) for path in options.entrants]
+    left_out = [open_entrant(path) for path in options.left_out]
+    comparison.check(entrants)
+    corpus = open_parted(options.data, entrants[0].parts(), progress)
+    judged = comparison.judge(entrants, corpus, options.work, progress)
+    report = comparison.compare(judged, corpus, milliseconds_per_film(entrants, progress))
+    report["left_out"] = [
+        left_out_row(one, corpus.parted(one.parts()), options.work, progress) for one in left_out
+    ]
+    names = " ".join(path.name for path in options.entrants)
+    report["command"] = f"python -m ml compare {names} --data {options.data.name}" + (
+        f" --left-out {' '.join(path.name for path in options.left_out)}" if left_out else ""
+    )
+    comparison_pages.write(report, options.out)
+    for one in judged:
+        sheet = options.work / f"{one.entrant.name}-missed.png"
+        worst_false_negatives(one, corpus, sheet)
+    print(json.dumps({"champion": report["champion"]["name"], "report": str(options.out)}))
+    return 0

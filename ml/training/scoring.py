@@ -1,0 +1,96 @@
+"""Logits of an entrant on every view of the held-out films, measured once and kept beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml import bundle
+from ml.training import views
+from ml.training.corpus import LEFT_OUT, shrunk
+from ml.training.films import Epoch
+from ml.training.fit import raw_logits
+from ml.training.split import TEST, VALIDATION
+from ml.training.targets import pneumonia_logit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from ml.contracts import Progress
+    from ml.metrics.scores import Float64Array
+    from ml.training.corpus import Corpus
+    from ml.training.entrants import Entrant
+
+    Scores = dict[tuple[str, str], Float64Array]  # (part, view) -> logits of pneumonia (n,)
+
+SCORES = "scores.npz"
+_SEED = 1
+_BATCH = 32
+# The test part decides nothing, so it is looked at in two ways only.
+TEST_VIEWS = (views.CLEAN, views.CHANGED)
+
+
+def score(entrant: Entrant, corpus: Corpus, cache: Path, progress: Progress) -> Scores:
+    """Logits of pneumonia for each (part, view).
+
+    corpus: with the parts that the entrant's own split names; cache: a folder. Raises ValueError
+    on a logit that is not finite.
+    """
+    identity = _identity(entrant, corpus)
+    path = cache / f"{entrant.name}-{SCORES}"
+    if (found := _kept(path, identity)) is not None:
+        return found
+    scores = score_model(entrant, entrant.load(), corpus, progress)
+    cache.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{part}|{view}": logits for (part, view), logits in scores.items()}
+    partial = cache / f".{path.name}"
+    np.savez(partial, allow_pickle=False, identity=np.array(identity), **arrays)
+    partial.rename(path)
+    return scores
+
+
+def score_model(entrant: Entrant, model: keras.Model, corpus: Corpus, progress: Progress) -> Scores:
+    """The same for weights that are loaded already."""
+    return {
+        (part, view): _pass(entrant, model, corpus, (part, view), progress)
+        for part, view in _wanted(corpus)
+    }
+
+
+def _wanted(corpus: Corpus) -> list[tuple[str, str]]:
+    if len(corpus.where(LEFT_OUT)):
+        return [(LEFT_OUT, view) for view in TEST_VIEWS]
+    return [(VALIDATION, view) for view in views.VIEWS] + [(TEST, view) for view in TEST_VIEWS]
+
+
+def _pass(
+    entrant: Entrant, model: keras.Model, corpus: Corpus, what: tuple[str, str], progress: Progress
+) -> Float64Array:
+    part, name = what
+    seen = views.view(corpus.pixels[corpus.where(part)], corpus.truth(part), name, _SEED)
+    if entrant.size != seen.shape[1]:
+        seen = np.stack([shrunk(film, entrant.size) for film in seen])
+    logits = raw_logits(model, Epoch(seen, np.arange(len(seen)), _BATCH))
+    if not np.isfinite(logits).all():
+        raise ValueError(f"{entrant.name} gives a score that is not a finite number.")
+    progress(f"{entrant.name}, {part}, {name}", len(seen), len(seen))
+    return pneumonia_logit(entrant.head, entrant.outputs, logits)
+
+
+def _identity(entrant: Entrant, corpus: Corpus) -> str:
+    weights = bundle.file_digest(entrant.weights)
+    return json.dumps([weights, entrant.split_sha256, views.NUMBER, _SEED, len(corpus.pixels)])
+
+
+def _kept(path: Path, identity: str) -> Scores | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        if str(stored["identity"]) != identity:
+            return None
+        keys = [key for key in stored.files if key != "identity"]
+        return {(part, view): stored[key] for key in keys for part, view in [key.split("|")]}
