@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     import keras
 
-__all__ = ["ARCHITECTURES", "IMAGENET", "NONE", "Architecture", "Options", "OptionsError", "build"]
+__all__ = [
+    "ARCHITECTURES",
+    "FEATURE_SVM",
+    "IMAGENET",
+    "NONE",
+    "Architecture",
+    "Options",
+    "OptionsError",
+    "build",
+    "described",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,16 @@ ARCHITECTURES = _zoo(
         has_width=True,
     ),
 )
+
+# No builder: a classifier of scikit-learn on features of the others (`ml.training`), for comparison.
+FEATURE_SVM = Architecture(
+    "feature_svm", "Varshni et al. 2019, doi:10.1109/ICECCT.2019.8869364", "related", explains=False
+)
+
+
+def described(name: str) -> Architecture:
+    """What is known of a network, or of a classifier on features."""
+    return FEATURE_SVM if name == FEATURE_SVM.name else ARCHITECTURES[name]
 
 
 def build(name: str, options: Options) -> keras.Model:

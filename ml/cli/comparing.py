@@ -21,6 +21,29 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add("--data", type=Path, required=True)
     add("--out", type=Path, required=True, help="folder of the report; no films are in it")
     add("--work", type=Path, default=Path("runs/compared"), help="scores and films: keep it local")
+    features = commands.add_parser(
+        "features", help="classifiers on the frozen features of runs, for comparison"
+    )
+    features.set_defaults(run=_features)
+    add = features.add_argument
+    add("backbones", nargs="+", type=Path, metavar="RUN", help="their features are joined")
+    add("--classifier", nargs="+", default=["svm"], choices=["svm", "logistic", "forest"])
+    add("--data", type=Path, required=True)
+    add("--seed", type=int, default=1)
+    add("--out", type=Path, required=True, help="a run for each classifier is made in here")
+
+
+def _features(options: argparse.Namespace) -> int:
+    from ml.training.corpus import open_parted
+    from ml.training.entrants import open_entrant
+    from ml.training.feature_classifiers import Recipe, fit_on_features
+
+    backbones = tuple(open_entrant(path) for path in options.backbones)
+    corpus = open_parted(options.data, backbones[0].parts(), progress)
+    recipe = Recipe(backbones, tuple(options.classifier), options.seed)
+    runs = fit_on_features(recipe, corpus, options.out, progress)
+    print(json.dumps({"runs": [str(run) for run in runs]}))
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:

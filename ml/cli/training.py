@@ -51,6 +51,7 @@ def _add_learning(train: argparse.ArgumentParser) -> None:
     add("--brightness", type=float, default=0.1, help="of full scale")
     add("--no-augmentation", action="store_true", help="none of the five above")
     add("--jitter", type=float, default=0.0, help="what differs between hospitals; 1 is strong")
+    add("--style", type=float, default=0.0, help="chance to take some of another film's style")
     add("--warm-head", type=int, default=0, metavar="COPIES", help="fit a logistic head first")
     add("--batch-size", type=int, default=32)
     add("--rate", type=float, help="peak rate; default 1e-3, or 1e-4 with weights")
@@ -73,7 +74,7 @@ def _train(options: argparse.Namespace) -> int:
         augmentation = OFF
     weights = options.weights if options.weights in {NONE, IMAGENET} else Path(options.weights)
     plain = (
-        "data", "epochs", "size", "seed", "split_seed", "width", "head", "findings", "jitter",
+        "data", "epochs", "size", "seed", "split_seed", "width", "head", "findings", "jitter", "style",
         "warm_head", "batch_size", "rate", "weight_decay", "patience", "precision", "leave_out",
     )  # fmt: skip
     chosen: dict[str, Any] = {name: getattr(options, name) for name in plain}

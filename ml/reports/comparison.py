@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -91,14 +92,17 @@ def judge(
 def compare(
     judged: Sequence[Judged], corpus: Corpus, milliseconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """The report; without NaN. milliseconds: per film, by name, measured in one sitting."""
+    """The report; without NaN. milliseconds: per film, by name, in one sitting;
+    a classifier on features has none."""
     best = max(judged, key=lambda one: one.hardness.mean.value)
     return {
         "format": FORMAT,
         "split": {"sha256": judged[0].entrant.split_sha256, **corpus.counts()},
         "resampled_by": "patient",
         "trials": list(best.hardness.trials),
-        "entrants": [_entry(one, best, corpus, milliseconds[one.entrant.name]) for one in judged],
+        "entrants": [
+            _entry(one, best, corpus, milliseconds.get(one.entrant.name)) for one in judged
+        ],
         "pairs": _pairs(judged, corpus),
         "champion": champion.choose([_candidate(one, milliseconds) for one in judged]),
     }
@@ -109,21 +113,21 @@ def _candidate(one: Judged, milliseconds: Mapping[str, float]) -> champion.Candi
     return champion.Candidate(
         name=entrant.name,
         hard_auc=one.hardness.mean.value,
-        milliseconds=milliseconds[entrant.name],
+        milliseconds=milliseconds.get(entrant.name, math.inf),
         megabytes=entrant.megabytes,
-        explains=architectures.ARCHITECTURES[entrant.architecture].explains,
+        explains=architectures.described(entrant.architecture).explains,
         is_binary=entrant.head == "binary",
     )
 
 
-def _entry(one: Judged, best: Judged, corpus: Corpus, milliseconds: float) -> dict[str, Any]:
+def _entry(one: Judged, best: Judged, corpus: Corpus, milliseconds: float | None) -> dict[str, Any]:
     entrant = one.entrant
     behind = one.hardness.drawn - best.hardness.drawn
     against_best = percentile_interval(one.hardness.mean.value - best.hardness.mean.value, [behind])
     return {
         "name": entrant.name,
         "architecture": entrant.architecture,
-        "source": architectures.ARCHITECTURES[entrant.architecture].source,
+        "source": architectures.described(entrant.architecture).source,
         "size": entrant.size,
         "initialisation": entrant.initialisation,
         "augmentation": entrant.augmentation,

@@ -92,6 +92,8 @@ def _cost(report: Mapping[str, Any]) -> Figure:
     axes = figure.subplots()
     for entry in report["entrants"]:
         x, y = entry["milliseconds_per_film"], entry["hard"]["roc_auc"]["value"]
+        if x is None:
+            continue
         is_champion = entry["name"] == report["champion"]["name"]
         size = 20 + 3 * entry["megabytes"]
         axes.scatter(x, y, s=size, color=_CHAMPION if is_champion else _OTHER, alpha=0.8)

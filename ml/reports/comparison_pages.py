@@ -75,7 +75,7 @@ def _how(entries: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> Tab
             e["hardware"],
             f"{e['parameters'] / 1e6:.1f}",
             f"{e['megabytes']:.1f}",
-            f"{e['milliseconds_per_film']:.1f}",
+            _plain(e["milliseconds_per_film"], 1),
         ]
         for e in entries
     ]
@@ -193,8 +193,8 @@ def _interval(found: Mapping[str, float | None]) -> str:
     return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _plain(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _plain(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _p(value: float) -> str:

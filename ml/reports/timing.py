@@ -21,7 +21,7 @@ def milliseconds_per_film(
     entrants: Sequence[Entrant], progress: Progress, *, rounds: int = ROUNDS
 ) -> Mapping[str, float]:
     """Median over the rounds, in batches of `BATCH`, compiled and warm, by the name."""
-    models = {entrant.name: entrant.load() for entrant in entrants}
+    models = {entrant.name: entrant.load() for entrant in entrants if entrant.is_network}
     films = {
         e.name: np.random.default_rng(0).random((BATCH, e.size, e.size, 1)).astype(np.float32)
         for e in entrants

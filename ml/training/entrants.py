@@ -42,6 +42,7 @@ class Entrant:
     hardware: str
     command: str
     leave_out: int | None
+    parameters: int  # normalisation's statistics among them
     history: tuple[dict[str, float], ...] = ()
 
     @property
@@ -49,17 +50,9 @@ class Entrant:
         return self.folder / WEIGHTS
 
     @property
-    def parameters(self) -> int:
-        """Numbers in the weights file, normalisation's statistics among them."""
-        total = 0
-
-        def add(_name: str, item: Any) -> None:
-            nonlocal total
-            total += item.size if isinstance(item, h5py.Dataset) else 0
-
-        with h5py.File(self.weights, "r") as file:
-            file.visititems(add)
-        return total
+    def is_network(self) -> bool:
+        """Whether it can be loaded and run; a classifier on features keeps its scores only."""
+        return self.architecture in architectures.ARCHITECTURES
 
     @property
     def megabytes(self) -> float:
@@ -110,8 +103,8 @@ def _of_run(run: Run) -> Entrant:
         width=plan["width"],
         head=plan["head"],
         outputs=tuple(raw["outputs"]),
-        initialisation=_initialisation(plan),
-        augmentation=_augmentation(plan),
+        initialisation=raw.get("initialisation") or _initialisation(plan),
+        augmentation=raw.get("augmentation") or _augmentation(plan),
         seed=plan["seed"],
         epochs=len(raw["history"]),
         best_epoch=raw["best_epoch"],
@@ -119,6 +112,7 @@ def _of_run(run: Run) -> Entrant:
         hardware=f"{hardware['device']}, {hardware['cores']} cores, {hardware['backend']}",
         command=raw["command"],
         leave_out=plan["leave_out"],
+        parameters=raw["parameters"],
         history=tuple(raw["history"]),
     )
 
@@ -132,7 +126,9 @@ def _augmentation(plan: dict[str, Any]) -> str:
     said = [] if layers == OFF else ["the paper's"]
     if plan["jitter"]:
         said.append(f"graded jitter x {plan['jitter']:g}")
-    return " and ".join(said) or "none"
+    if plan.get("style"):
+        said.append(f"others' style, {plan['style']:.0%}")
+    return ", ".join(said) or "none"
 
 
 def _of_bundle(folder: Path) -> Entrant:
@@ -156,5 +152,18 @@ def _of_bundle(folder: Path) -> Entrant:
         hardware=run.get("hardware", ""),
         command=training["command"],
         leave_out=None,
+        parameters=_stored_numbers(folder / bundle.WEIGHTS),
         history=tuple(run.get("history", ())),
     )
+
+
+def _stored_numbers(weights: Path) -> int:
+    total = 0
+
+    def add(_name: str, item: Any) -> None:
+        nonlocal total
+        total += item.size if isinstance(item, h5py.Dataset) else 0
+
+    with h5py.File(weights, "r") as file:
+        file.visititems(add)
+    return total

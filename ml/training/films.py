@@ -12,6 +12,7 @@ import numpy as np
 from ml.contracts import FilmLimits
 from ml.pixels import normalise, preprocess
 from ml.training.augment import augment
+from ml.training.styles import with_curve, with_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ml.contracts import FloatArray, Progress
     from ml.datasets import FilmSet
     from ml.training.augment import Jitter
+    from ml.training.styles import Styles
 
     UInt8Array = NDArray[np.uint8]
     IntArray = NDArray[np.int64]
@@ -61,6 +63,8 @@ class Epoch:
     number: int = 0
     shuffle: bool = False
     graded: bool = False
+    style: float = 0.0  # chance that a film takes some of the style of another of these films
+    styles: Styles | None = None  # of all films in `pixels`, needed for `style`
 
     def __len__(self) -> int:
         return math.ceil(len(self.where) / self.batch_size)
@@ -79,8 +83,12 @@ class Epoch:
 
     def _film(self, position: int) -> FloatArray:
         film = self.pixels[position]
+        rng = np.random.default_rng([self.seed, self.number, position])
+        if self.styles is not None and rng.random() < self.style:
+            other = rng.choice(self.where)
+            film = with_spectrum(film, self.styles.spectra[other], rng.random())
+            film = with_curve(film, self.styles.curves[other], rng.random())
         if self.jitter is not None:
-            rng = np.random.default_rng([self.seed, self.number, position])
             jitter = self.jitter.times(rng.random()) if self.graded else self.jitter
             film = augment(film, jitter, rng)
         scaled: FloatArray = film.astype(np.float32) / np.float32(255)

@@ -19,6 +19,7 @@ from ml.architectures.backbones import quicken_normalisation
 from ml.training.augment import STRONG
 from ml.training.films import THREADS, Epoch
 from ml.training.layers import training_network
+from ml.training.styles import styles_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,7 @@ class Fit:
         self.plan = plan
         self.folder = folder
         self.history: list[Row] = []
+        self.styles = styles_of(lesson.pixels) if plan.style else None
         quicken_normalisation(model)
         self.net = training_network(model, plan.augmentation, plan.seed)
         self.loss = lesson.targets.loss(lesson.train)
@@ -157,6 +159,8 @@ class Fit:
             number,
             shuffle=True,
             graded=True,
+            style=plan.style,
+            styles=self.styles,
         )
 
     def _changed(self) -> Epoch:

@@ -108,6 +108,8 @@ def package(order: Order, corpus: Corpus, progress: Progress) -> bundle.Manifest
 def _stored(order: Order) -> keras.Model:
     """Write weights, golden films and split into the bundle; the network with weights as stored."""
     entrant, out = order.entrant, order.out
+    if not entrant.is_network:
+        raise PackageError("A classifier on features can be compared, but is never a bundle.")
     if entrant.head != BINARY:
         raise PackageError("Only a network with the binary head can be a bundle.")
     if out.exists() and not (out / bundle.MANIFEST).exists() and any(out.iterdir()):

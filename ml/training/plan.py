@@ -32,6 +32,7 @@ class Plan:
     findings: Path | None = None  # CSV: path, one column a finding
     augmentation: Augmentation = field(default_factory=Augmentation)
     jitter: float = 0.0  # times `augment.STRONG`, graded: what differs between hospitals
+    style: float = 0.0  # chance that a film takes some of another training film's style
     warm_head: int = 0  # changed copies of each film to fit a logistic head on first; 0: none
     batch_size: int = 32
     rate: float | None = None  # the peak; None: 1e-3 from scratch, 1e-4 from given weights

@@ -80,7 +80,7 @@ def train(plan: Plan, folder: Path, progress: Progress, *, eager: bool = False) 
             return run
     _check(plan)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder, facts)
+    write_run(folder, facts)
     return _Training(plan, folder, facts, eager=eager).run(progress)
 
 
@@ -125,7 +125,7 @@ class _Training:
             "seconds": round(sum(row["seconds"] for row in history), 1),
             "history": history,
         }
-        _write(folder, self.facts)
+        write_run(folder, self.facts)
         for left in (folder / CHECKPOINT, *folder.glob("features-*.npy")):
             left.unlink(missing_ok=True)
         return Run(folder, self.facts)
@@ -164,7 +164,8 @@ class _precision:  # noqa: N801  (reads as a word where it is used)
         keras.mixed_precision.set_dtype_policy(self._before)
 
 
-def _write(folder: Path, facts: dict[str, Any]) -> None:
+def write_run(folder: Path, facts: dict[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
     text = json.dumps(facts, indent=2, sort_keys=True)
     partial = folder / f".{RUN}"
     partial.write_text(text + "\n", encoding="utf-8")

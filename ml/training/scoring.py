@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Scores = dict[tuple[str, str], Float64Array]  # (part, view) -> logits of pneumonia (n,)
 
 SCORES = "scores.npz"
-_SEED = 1
+SEED = 1
 _BATCH = 32
 # The test part decides nothing, so it is looked at in two ways only.
 TEST_VIEWS = (views.CLEAN, views.CHANGED)
@@ -40,28 +40,51 @@ def score(entrant: Entrant, corpus: Corpus, cache: Path, progress: Progress) -> 
     corpus: with the parts that the entrant's own split names; cache: a folder. Raises ValueError
     on a logit that is not finite.
     """
+    if not entrant.is_network:
+        return _scores_of_a_classifier(entrant)
     identity = _identity(entrant, corpus)
     path = cache / f"{entrant.name}-{SCORES}"
     if (found := _kept(path, identity)) is not None:
         return found
     scores = score_model(entrant, entrant.load(), corpus, progress)
     cache.mkdir(parents=True, exist_ok=True)
+    _keep(path, identity, scores)
+    return scores
+
+
+def keep_scores(folder: Path, name: str, scores: Scores) -> None:
+    """Keep the scores of a classifier that is not kept itself, in its run's folder."""
+    _keep(folder / f"{name}-{SCORES}", _views_only(), scores)
+
+
+def _scores_of_a_classifier(entrant: Entrant) -> Scores:
+    found = _kept(entrant.folder / f"{entrant.name}-{SCORES}", _views_only())
+    if found is None:
+        raise ValueError(f"The scores of {entrant.name} are of older views; fit it again.")
+    return found
+
+
+def _views_only() -> str:
+    return json.dumps([views.NUMBER, SEED])
+
+
+def _keep(path: Path, identity: str, scores: Scores) -> None:
     arrays = {f"{part}|{view}": logits for (part, view), logits in scores.items()}
-    partial = cache / f".{path.name}"
+    partial = path.with_name(f".{path.name}")
     np.savez(partial, allow_pickle=False, identity=np.array(identity), **arrays)
     partial.rename(path)
-    return scores
 
 
 def score_model(entrant: Entrant, model: keras.Model, corpus: Corpus, progress: Progress) -> Scores:
     """The same for weights that are loaded already."""
     return {
         (part, view): _pass(entrant, model, corpus, (part, view), progress)
-        for part, view in _wanted(corpus)
+        for part, view in wanted(corpus)
     }
 
 
-def _wanted(corpus: Corpus) -> list[tuple[str, str]]:
+def wanted(corpus: Corpus) -> list[tuple[str, str]]:
+    """The (part, view) that entrants are scored on."""
     if len(corpus.where(LEFT_OUT)):
         return [(LEFT_OUT, view) for view in TEST_VIEWS]
     return [(VALIDATION, view) for view in views.VIEWS] + [(TEST, view) for view in TEST_VIEWS]
@@ -71,7 +94,7 @@ def _pass(
     entrant: Entrant, model: keras.Model, corpus: Corpus, what: tuple[str, str], progress: Progress
 ) -> Float64Array:
     part, name = what
-    seen = views.view(corpus.pixels[corpus.where(part)], corpus.truth(part), name, _SEED)
+    seen = views.view(corpus.pixels[corpus.where(part)], corpus.truth(part), name, SEED)
     if entrant.size != seen.shape[1]:
         seen = np.stack([shrunk(film, entrant.size) for film in seen])
     logits = raw_logits(model, Epoch(seen, np.arange(len(seen)), _BATCH))
@@ -83,7 +106,7 @@ def _pass(
 
 def _identity(entrant: Entrant, corpus: Corpus) -> str:
     weights = bundle.file_digest(entrant.weights)
-    return json.dumps([weights, entrant.split_sha256, views.NUMBER, _SEED, len(corpus.pixels)])
+    return json.dumps([weights, entrant.split_sha256, views.NUMBER, SEED, len(corpus.pixels)])
 
 
 def _kept(path: Path, identity: str) -> Scores | None:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ml.training.augment import MILD, STRONG, augment
+from ml.training.styles import styles_of, with_curve, with_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     Change = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 
 # Recorded with every score: views of another number are not comparable.
-NUMBER = 1
-CLEAN, MILDLY, CHANGED, OTHER_STYLE = "clean", "mild", "changed", "other_style"
+NUMBER = 2
+CLEAN, MILDLY, CHANGED = "clean", "mild", "changed"
+OTHER_STYLE, OTHER_SPECTRUM, OTHER_SITE = "other_style", "other_spectrum", "other_site"
 
 
 def _jitter(jitter: Jitter) -> Change:
@@ -84,39 +86,37 @@ _CHANGES: Mapping[str, Change] = {
     "sharpened": _filtered(ImageFilter.UnsharpMask(12, 160, 0)),
     "collimated": _collimated,
 }
-VIEWS = (*_CHANGES, OTHER_STYLE)
+_OTHERS = (OTHER_STYLE, OTHER_SPECTRUM, OTHER_SITE)
+VIEWS = (*_CHANGES, *_OTHERS)
 HARD = tuple(name for name in VIEWS if name not in {CLEAN, MILDLY})
 
 
 def view(pixels: UInt8Array, labels: BoolArray, name: str, seed: int) -> UInt8Array:
     """All films of a part under one view: uint8 (n, S, S) in and out."""
-    if name == OTHER_STYLE:
-        return _in_the_others_style(pixels, labels, seed)
+    if name in _OTHERS:
+        return _in_the_others_style(pixels, labels, name, seed)
     change = _CHANGES[name]
-    number = VIEWS.index(name)
-    rngs = (np.random.default_rng([seed, number, i]) for i in range(len(pixels)))
+    rngs = (np.random.default_rng([seed, VIEWS.index(name), i]) for i in range(len(pixels)))
     return np.stack([change(film, rng) for film, rng in zip(pixels, rngs, strict=True)])
 
 
-def _in_the_others_style(pixels: UInt8Array, labels: BoolArray, seed: int) -> UInt8Array:
-    """Each film with the gray-level curve of a film of the other label.
+def _in_the_others_style(pixels: UInt8Array, labels: BoolArray, name: str, seed: int) -> UInt8Array:
+    """Each film in the style of a film of the other label: who goes by style alone is now wrong.
 
-    Whoever tells the labels by exposure alone is now wrong. Films of one label stay as they are.
+    OTHER_STYLE: its gray-level curve; OTHER_SPECTRUM: its detail at each scale; OTHER_SITE: both, and
+    strongly changed as well. Films of one label only stay as they are.
     """
-    rng = np.random.default_rng([seed, VIEWS.index(OTHER_STYLE)])
-    styled = pixels.copy()
-    for own in (labels, ~labels):
-        others = np.flatnonzero(~own)
-        if not len(others):
-            continue
-        for position in np.flatnonzero(own):
-            styled[position] = _matched(pixels[position], pixels[rng.choice(others)])
-    return styled
-
-
-def _matched(film: UInt8Array, other: UInt8Array) -> UInt8Array:
-    """Monotone gray-level map that gives `film` the histogram of `other`."""
-    rank = np.cumsum(np.bincount(film.ravel(), minlength=256)) / film.size
-    level = np.cumsum(np.bincount(other.ravel(), minlength=256)) / other.size
-    table = np.interp(rank, level, np.arange(256))
-    return np.rint(table).astype(np.uint8)[film]
+    if labels.all() or not labels.any():
+        return pixels
+    rng = np.random.default_rng([seed, VIEWS.index(name)])
+    styles = styles_of(pixels)
+    others = {own: np.flatnonzero(labels != own) for own in (False, True)}
+    changed = []
+    for film, label in zip(pixels, labels, strict=True):
+        other = rng.choice(others[bool(label)])
+        if name != OTHER_STYLE:
+            film = with_spectrum(film, styles.spectra[other])  # noqa: PLW2901
+        if name != OTHER_SPECTRUM:
+            film = with_curve(film, styles.curves[other])  # noqa: PLW2901
+        changed.append(augment(film, STRONG, rng) if name == OTHER_SITE else film)
+    return np.stack(changed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from ml.cli import main
 from tests.unit.ml.drawn_set import draw_golden, draw_set, quiet
 
 if TYPE_CHECKING:
@@ -50,15 +51,21 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+FEATURES = "cnn+other-features-forest"
+
+
 @pytest.fixture(scope="module")
 def out(room: Path) -> Path:
-    assert call(room, "cnn", "cnn_lstm", "three-way", "--left-out", room / "without-0") == 0
+    shutil.copytree(room / "cnn", room / "other-features")
+    words = ["features", room / "cnn", room / "other-features", "--classifier", "svm", "forest"]
+    words += ["--data", room / "data", "--out", room]
+    assert main(list(map(str, words))) == 0
+    names = ("cnn", "cnn_lstm", "three-way", room / FEATURES)
+    assert call(room, *names, "--left-out", room / "without-0") == 0
     return room / "report"
 
 
 def call(room: Path, *words: object) -> int:
-    from ml.cli import main
-
     named = [str(room / word) if word in RUNS else str(word) for word in words]
     folders = ["--data", room / "data", "--out", room / "report", "--work", room / "work"]
     return main(["compare", *named, *map(str, folders)])
@@ -104,7 +111,7 @@ def test_confusion_and_pairs_count_the_test_films(out: Path) -> None:
     films = report["split"]["test"]["films"]
     for entry in report["entrants"]:
         assert sum(entry["confusion"].values()) == films
-    assert len(report["pairs"]) == 3
+    assert len(report["pairs"]) == 6
     for pair in report["pairs"]:
         assert pair["accuracy"]["only_first"] + pair["accuracy"]["only_second"] <= films
         assert pair["roc_auc"]["p_holm"] >= pair["roc_auc"]["p"]
@@ -114,7 +121,22 @@ def test_no_network_without_a_map_or_with_three_answers_is_champion(out: Path) -
     chosen = report_of(out)["champion"]
     assert chosen["name"] == "cnn"
     assert chosen["verdicts"]["cnn_lstm"] == "no exact activation map"
+    assert chosen["verdicts"][FEATURES] == "no exact activation map"
     assert chosen["verdicts"]["three-way"] == "not a yes-or-no head"
+
+
+def test_classifiers_on_features_keep_scores_and_nothing_to_load(room: Path, out: Path) -> None:
+    from ml.training.entrants import open_entrant
+
+    for name in (FEATURES, FEATURES.replace("forest", "svm")):
+        files = {path.name for path in (room / name).iterdir()}
+        assert files == {"run.json", "split.csv", f"{name}-scores.npz"}
+        assert not open_entrant(room / name).is_network
+    (entry,) = [e for e in report_of(out)["entrants"] if e["name"] == FEATURES]
+    assert entry["milliseconds_per_film"] is None
+    assert entry["hard"]["roc_auc"]["value"] > 0.5
+    assert package(room, FEATURES, "never") == 2
+    assert not (room / "never").exists()
 
 
 def test_a_left_out_cluster_is_measured_on_its_own_films(room: Path, out: Path) -> None:
@@ -165,8 +187,6 @@ def test_what_cannot_be_compared_is_said(
 
 
 def package(room: Path, name: str, out: str) -> int:
-    from ml.cli import main
-
     words = [room / name, "--data", room / "data", "--facts", room / "facts.json"]
     words += ["--golden", room / "golden", "--out", room / out]
     return main(["package", *map(str, words)])
