@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     UInt8Array = NDArray[np.uint8]
 
 
+_WIDEST_SHUTTER = 0.12  # of the side
+
+
 @dataclass(frozen=True, slots=True)
 class Jitter:
     """Half-widths of the uniform ranges; probabilities where a name ends in ``_p``."""
@@ -30,7 +33,8 @@ class Jitter:
     contrast: float
     brightness: float  # of full scale
     degrade_p: float  # blur, sharpening, noise, JPEG and lost resolution, each
-    marker_p: float  # a bright or dark patch at the border: side marker, cable, collimator
+    marker_p: float  # a bright or dark patch at the border: side marker, cable
+    frame_p: float  # shutters along the sides: collimation, a digitiser's frame
     flip_p: float = 0.5
 
     def times(self, share: float) -> Jitter:
@@ -48,6 +52,7 @@ STRONG = Jitter(
     brightness=0.12,
     degrade_p=0.25,
     marker_p=0.3,
+    frame_p=0.3,
 )
 MILD = Jitter(
     rotate=5,
@@ -58,6 +63,7 @@ MILD = Jitter(
     brightness=0.05,
     degrade_p=0.25,
     marker_p=0.0,
+    frame_p=0.0,
     flip_p=0.0,
 )
 
@@ -74,6 +80,8 @@ def augment(film: UInt8Array, jitter: Jitter, rng: np.random.Generator) -> UInt8
     pixels = _expose(np.asarray(image), jitter, rng)
     if rng.random() < jitter.marker_p:
         _mark(pixels, rng)
+    if rng.random() < jitter.frame_p:
+        _frame(pixels, rng)
     return pixels
 
 
@@ -139,3 +147,14 @@ def _mark(film: UInt8Array, rng: np.random.Generator) -> None:
     if rng.random() < 0.5:
         top = rng.choice([0, side - height])
     film[top : top + height, left : left + width] = rng.choice([0, 255, int(rng.integers(0, 256))])
+
+
+def _frame(film: UInt8Array, rng: np.random.Generator) -> None:
+    """Shutters of unequal width on some of the sides, mostly black."""
+    side = len(film)
+    top, right, bottom, left = (
+        side * rng.uniform(0.0, _WIDEST_SHUTTER, 4) * (rng.random(4) < 0.7)
+    ).astype(int)
+    level = 0 if rng.random() < 0.8 else int(rng.integers(0, 256))
+    film[:top] = film[side - bottom :] = level
+    film[:, :left] = film[:, side - right :] = level

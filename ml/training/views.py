@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Change = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 
 # Recorded with every score: views of another number are not comparable.
-NUMBER = 2
+NUMBER = 3
 CLEAN, MILDLY, CHANGED = "clean", "mild", "changed"
 OTHER_STYLE, OTHER_SPECTRUM, OTHER_SITE = "other_style", "other_spectrum", "other_site"
 
