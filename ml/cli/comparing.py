@@ -31,6 +31,28 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add("--data", type=Path, required=True)
     add("--seed", type=int, default=1)
     add("--out", type=Path, required=True, help="a run for each classifier is made in here")
+    stress = commands.add_parser(
+        "stress", help="how far scores move when a film changes and the finding does not"
+    )
+    stress.set_defaults(run=_stress)
+    add = stress.add_argument
+    add("--data", type=Path, required=True, help="zip or folder with NORMAL/ and PNEUMONIA/")
+    add("--out", type=Path, required=True, help="folder of the report; no films are in it")
+    add("--bundle", type=Path, help="default: the last folder below models/")
+    add("--most", type=int, help="this many films of each label, the first by name")
+
+
+def _stress(options: argparse.Namespace) -> int:
+    from ml.cli.serving import load
+    from ml.datasets import open_films
+    from ml.reports.stress import stress
+    from ml.reports.stress_pages import write_stress
+
+    films = open_films(options.data)
+    report = stress(load(options.bundle), films, progress=progress, most=options.most)
+    write_stress(report, options.out)
+    print(json.dumps({"encodings": report["encodings"], "report": str(options.out)}))
+    return 0
 
 
 def _features(options: argparse.Namespace) -> int:

@@ -33,10 +33,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         command.add_argument("--bundle", type=Path, help="default: the last folder below models/")
 
 
-def _load(options: argparse.Namespace) -> Classifier:
+def load(folder: Path | None) -> Classifier:
+    """The classifier of a bundle, by default of the last one below models/."""
     from ml import bundle, engines
 
-    directory = options.bundle or bundle.latest(MODELS)
+    directory = folder or bundle.latest(MODELS)
     if directory is None:
         raise FileNotFoundError("there is no bundle below models/; name one with --bundle")
     classifier: Classifier = engines.load(directory)
@@ -44,7 +45,7 @@ def _load(options: argparse.Namespace) -> Classifier:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    classifier = _load(options)
+    classifier = load(options.bundle)
     lines = [_predicted(classifier, path) for path in options.files]
     return int(any(line["error"] for line in lines))
 
@@ -94,7 +95,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ml.reports.evaluation import evaluate
 
     films = open_films(options.data)
-    report = evaluate(_load(options), films, gate=options.gate, progress=progress)
+    report = evaluate(load(options.bundle), films, gate=options.gate, progress=progress)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps({key: report[key] for key in ("n", "accuracy", "roc_auc", "threshold")}))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml.contracts import Progress
-    from ml.metrics.scores import Float64Array
+    from ml.datasets import LabelledFilm
+    from ml.metrics.scores import BoolArray, Float64Array
     from ml.reports.hard import Hardness
     from ml.training.corpus import Corpus
     from ml.training.entrants import Entrant
@@ -152,7 +153,7 @@ def _entry(one: Judged, best: Judged, corpus: Corpus, milliseconds: float | None
         "metrics": {f"{part}_{view}": _metrics(one, corpus, part, view) for part, view in SHOWN},
         "confusion": _confusion(one, corpus),
         "curves": _curves(one, corpus),
-        "subtypes": _by_subtype(one, corpus),
+        "groups": _groups(one, corpus),
         "cutoffs": cutoff_table(
             one.scored(corpus, VALIDATION, views.CLEAN),
             list(asdict(one.operation.thresholds).values()),
@@ -197,15 +198,47 @@ def _thinned(x: Float64Array, y: Float64Array) -> list[list[float]]:
     return [[round(float(x[i]), 5), round(float(y[i]), 5)] for i in where]
 
 
-def _by_subtype(one: Judged, corpus: Corpus) -> dict[str, Any]:
-    """Share called pneumonia among the test films of each subtype."""
+def _groups(one: Judged, corpus: Corpus) -> list[dict[str, Any]]:
+    """Test films by subtype and by true size, where the manifest knows them, with the share called."""
     scored = one.scored(corpus, TEST, views.CLEAN)
-    kinds = np.array([corpus.films.films[i].subtype or "" for i in corpus.where(TEST)])
-    found = {}
-    for kind in sorted(set(kinds) - {""}):
-        mine = scored.probabilities[kinds == kind]
-        found[kind] = {"films": len(mine), "called": float((mine >= one.threshold).mean())}
+    films = [corpus.films.films[i] for i in corpus.where(TEST)]
+    called = scored.probabilities >= one.threshold
+    found = []
+    for name, members in {**_by_subtype(films), **_by_size(films)}.items():
+        ill, well = members & scored.labels, members & ~scored.labels
+        found.append(
+            {
+                "group": name,
+                "films": int(members.sum()),
+                "sensitivity": _share(called[ill]),
+                "specificity": _share(~called[well]),
+            }
+        )
     return found
+
+
+def _by_subtype(films: Sequence[LabelledFilm]) -> dict[str, BoolArray]:
+    kinds = np.array([film.subtype or "" for film in films])
+    return {f"subtype {kind}": kinds == kind for kind in sorted(set(kinds) - {""})}
+
+
+def _by_size(films: Sequence[LabelledFilm]) -> dict[str, BoolArray]:
+    """Thirds of the films whose true size is known, and the rest."""
+    sizes = np.array([film.megapixels or np.nan for film in films])
+    known = np.isfinite(sizes)
+    if not known.any():
+        return {}
+    low, high = np.quantile(sizes[known], [1 / 3, 2 / 3])
+    return {
+        f"up to {low:.2f} megapixels": known & (sizes <= low),
+        f"up to {high:.2f} megapixels": known & (sizes > low) & (sizes <= high),
+        f"above {high:.2f} megapixels": known & (sizes > high),
+        "true size unknown": ~known,
+    }
+
+
+def _share(true: BoolArray) -> float | None:
+    return float(true.mean()) if len(true) else None
 
 
 def _calibration(one: Judged, corpus: Corpus) -> dict[str, Any]:

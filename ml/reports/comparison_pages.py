@@ -53,7 +53,7 @@ def _tables(report: Mapping[str, Any]) -> list[Table]:
         _metric_table("On the validation part, as it is", entries, _VALIDATION),
         _pairs(report),
         _calibration(entries),
-        _subtypes(entries),
+        _groups(report),
         _left_out(report),
         _cutoffs(report),
     ]
@@ -138,14 +138,20 @@ def _calibration(entries: Sequence[Mapping[str, Any]]) -> Table:
     return "Calibration, fitted on validation films, measured on test films", columns, rows
 
 
-def _subtypes(entries: Sequence[Mapping[str, Any]]) -> Table:
-    kinds = sorted({kind for e in entries for kind in e["subtypes"]})
+def _groups(report: Mapping[str, Any]) -> Table:
+    entry = _champion(report)
     rows = [
-        [e["name"]]
-        + [f"{e['subtypes'][k]['called']:.3f} of {e['subtypes'][k]['films']}" for k in kinds]
-        for e in entries
+        [g["group"], str(g["films"]), _plain(g["sensitivity"]), _plain(g["specificity"])]
+        for g in entry["groups"]
     ]
-    return "Share of test films called pneumonia, by subtype", ["network", *kinds], rows
+    columns = ["test films", "films", "sensitivity", "specificity"]
+    return f"{entry['name']} by subtype and by true size", columns, rows
+
+
+def _champion(report: Mapping[str, Any]) -> Mapping[str, Any]:
+    (entry,) = [e for e in report["entrants"] if e["name"] == report["champion"]["name"]]
+    found: Mapping[str, Any] = entry
+    return found
 
 
 def _left_out(report: Mapping[str, Any]) -> Table:
@@ -163,8 +169,7 @@ def _left_out(report: Mapping[str, Any]) -> Table:
 
 
 def _cutoffs(report: Mapping[str, Any]) -> Table:
-    name = report["champion"]["name"]
-    (entry,) = [e for e in report["entrants"] if e["name"] == name]
+    entry = _champion(report)
     points = {value: point for point, value in entry["operating_points"].items()}
     rates = ("sensitivity", "specificity", "ppv", "npv", "flag_rate")
     rows = [
@@ -181,7 +186,7 @@ def _cutoffs(report: Mapping[str, Any]) -> Table:
         "NPV",
         "flag rate",
     ]
-    return f"Every cut-off of {name}, on the validation part as it is", columns, rows
+    return f"Every cut-off of {entry['name']}, on the validation part as it is", columns, rows
 
 
 def _interval(found: Mapping[str, float | None]) -> str:

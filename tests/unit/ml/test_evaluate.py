@@ -221,7 +221,7 @@ def test_a_broken_model_is_an_error_not_a_report(folder: Path) -> None:
 def test_predict_prints_one_line_a_film(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(serving, "_load", lambda _options: FakeClassifier())
+    monkeypatch.setattr(serving, "load", lambda _folder: FakeClassifier())
     bad, small = folder / "text.jpg", folder / "small.png"
     bad.write_bytes(text_named_jpg())
     small.write_bytes(as_png8(chest(9, size=(90, 90))))
@@ -239,14 +239,14 @@ def test_predict_prints_one_line_a_film(
 def test_predict_never_labels_a_score_that_is_no_number(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(serving, "_load", lambda _options: BrokenClassifier())
+    monkeypatch.setattr(serving, "load", lambda _folder: BrokenClassifier())
     assert cli.main(["predict", str(folder / "NORMAL" / "film0")]) == 1
     line = json.loads(capsys.readouterr().out)
     assert (line["error"], line["label"], line["probability"]) == ("NON_FINITE", None, None)
 
 
 def test_evaluate_writes_its_report(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "_load", lambda _options: FakeClassifier())
+    monkeypatch.setattr(serving, "load", lambda _folder: FakeClassifier())
     out = folder / "reports" / "out.json"
     assert cli.main(["evaluate", "--data", str(folder), "--json", str(out)]) == 0
     report = json.loads(out.read_text())
