@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
 _TEST = "test_clean"
 _CHAMPION, _OTHER = "#1f5f8b", "#9aa5b1"
+_ACROSS = 4
 
 
-def draw(report: Mapping[str, Any], out: Path) -> list[str]:
-    """Write all figures into `out`; their file names, in the order of reading."""
+def draw(report: Mapping[str, Any], out: Path) -> None:
+    """Write all figures into `out`."""
     makers = {
         "hard.png": _hard,
         "scores.png": _scores,
@@ -31,7 +34,6 @@ def draw(report: Mapping[str, Any], out: Path) -> list[str]:
     }
     for name, make in makers.items():
         make(report).savefig(out / name, dpi=130)
-    return list(makers)
 
 
 def ranked(report: Mapping[str, Any]) -> list[Entry]:
@@ -99,6 +101,9 @@ def _cost(report: Mapping[str, Any]) -> Figure:
         axes.scatter(x, y, s=size, color=_CHAMPION if is_champion else _OTHER, alpha=0.8)
         axes.annotate(entry["name"], (x, y), (6, 4), textcoords="offset points", fontsize=8)
     axes.set(xlabel="milliseconds per film", ylabel="ROC AUC, hard validation", xscale="log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_title("Area: megabytes in half precision", fontsize=9, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -108,8 +113,8 @@ def _curves(report: Mapping[str, Any]) -> Figure:
     """ROC, precision and recall, and reliability on the test part."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     roc, recall, reliable = figure.subplots(1, 3)
-    for entry in ranked(report):
-        style = _style(entry, report)
+    for number, entry in enumerate(ranked(report)):
+        style = _style(entry, report) | {"color": colormaps["tab20"](number % 20)}
         curves = entry["curves"]
         roc.plot(*_columns(curves["roc"]), **style)
         recall.plot(*_columns(curves["precision_recall"]), **style)
@@ -139,9 +144,9 @@ def _columns(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float
 
 def _confusion(report: Mapping[str, Any]) -> Figure:
     entries = ranked(report)
-    across = min(6, len(entries))
+    across = min(7, len(entries))
     down = -(-len(entries) // across)
-    figure = Figure(figsize=(1.9 * across, 2.1 * down), layout="constrained")
+    figure = Figure(figsize=(1.7 * across, 1.9 * down), layout="constrained")
     places = np.ravel(figure.subplots(down, across, squeeze=False))
     for axes, entry in zip(places, entries, strict=False):
         _one_confusion(axes, entry)
@@ -167,24 +172,31 @@ def _one_confusion(axes: Axes, entry: Entry) -> None:
 
 def _training(report: Mapping[str, Any]) -> Figure:
     """Loss and accuracy by epoch of every run that kept its history (Figures 4 to 8)."""
-    entries = [e for e in report["entrants"] if e["history"]]
-    figure = Figure(figsize=(9, 1.9 * max(1, len(entries))), layout="constrained")
-    places = figure.subplots(max(1, len(entries)), 2, squeeze=False)
-    for (loss, accuracy), entry in zip(places, entries, strict=False):
+    entries = [e for e in ranked(report) if e["history"]]
+    down = max(1, -(-len(entries) // _ACROSS))
+    figure = Figure(figsize=(13, 3.6 * down), layout="constrained")
+    places = figure.subplots(2 * down, _ACROSS, squeeze=False)
+    for axes in places.ravel()[: 2 * down * _ACROSS]:
+        axes.set_visible(False)
+    for number, entry in enumerate(entries):
+        row, column = divmod(number, _ACROSS)
+        loss, accuracy = places[2 * row][column], places[2 * row + 1][column]
         for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
-            epochs = [row["epoch"] for row in entry["history"]]
-            for prefix, label in (
-                ("", "training"),
-                ("val_", "validation"),
-                ("changed_", "changed"),
-            ):
-                values = [row[prefix + what] for row in entry["history"]]
-                axes.plot(epochs, values, marker=".", label=label)
-            axes.axvline(entry["best_epoch"], color="0.8", zorder=0)
-            axes.set_ylabel(what, fontsize=8)
-            axes.tick_params(labelsize=7)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.spines[["top", "right"]].set_visible(False)
+            _by_epoch(axes, entry, what)
         loss.set_title(entry["name"], fontsize=9, loc="left")
-    places[0][1].legend(fontsize=7, frameon=False)
+        if number == 0:
+            figure.legend(*loss.get_legend_handles_labels(), loc="outside upper right", ncols=3,
+                          fontsize=8, frameon=False)  # fmt: skip
     return figure
+
+
+def _by_epoch(axes: Axes, entry: Entry, what: str) -> None:
+    axes.set_visible(True)
+    epochs = [row["epoch"] for row in entry["history"]]
+    for prefix, label in (("", "training"), ("val_", "validation"), ("changed_", "changed")):
+        axes.plot(epochs, [row[prefix + what] for row in entry["history"]], marker=".", label=label)
+    axes.axvline(entry["best_epoch"], color="0.8", zorder=0)
+    axes.set_ylabel(what, fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def curves(history: Sequence[Row], title: str, path: Path) -> None:
             axes.plot(epochs, values, marker=".", label=label, color=colour)
         axes.axvline(best, color="0.8", zorder=0, label="kept")
         axes.set(xlabel="epoch", ylabel=what)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.suptitle(title)
