@@ -24,7 +24,7 @@ def build_cnn_lstm(options: Options) -> keras.Model:
     _, height, width, channels = features.shape
     rows = keras.layers.Reshape((height, width * channels), name="rows")(features)
     read = keras.layers.LSTM(max(1, round(_LSTM_UNITS * options.width)), name="reader")(rows)
-    logit = keras.layers.Dense(options.outputs, name=LOGIT)(read)
+    logit = keras.layers.Dense(options.outputs, name=LOGIT, dtype="float32")(read)
     return keras.Model(film, logit)
 
 

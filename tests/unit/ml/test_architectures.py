@@ -51,6 +51,20 @@ def test_a_network_without_a_map_gives_none() -> None:
     assert not ARCHITECTURES["cnn_lstm"].explains
 
 
+@pytest.mark.parametrize("name", ["cnn", "cnn_lstm"])
+def test_logits_are_whole_precision_where_the_network_is_half(name: str) -> None:
+    import keras
+
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        model = build(name, Options(SIZE, width=0.25))
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+    assert model.get_layer("conv1").compute_dtype == "float16"
+    assert {output.dtype for output in model.outputs} == {"float32"}
+
+
 @pytest.mark.parametrize("name", ["cnn", "mobilenetv2", "cnn_lstm"])
 def test_a_width_makes_it_smaller(name: str) -> None:
     half, whole = (build(name, Options(SIZE, width=width)) for width in (0.5, 1.0))
