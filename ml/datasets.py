@@ -6,6 +6,7 @@ import csv
 import io
 import zipfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,8 @@ def open_listed(path: Path, table: Path) -> tuple[FilmSet, tuple[str, ...], list
     rows = sorted(
         _rows(table.name, table.read_bytes(), {"path", "patient_id"}), key=lambda row: row["path"]
     )
+    if twice := [one["path"] for one, other in pairwise(rows) if one["path"] == other["path"]]:
+        raise DatasetError(f"{table.name} lists {twice[0]} more than once")
     findings = tuple(column for column in (rows[0] if rows else ()) if column not in _NO_FINDING)
     if not rows or not findings:
         raise DatasetError(f"{table.name} must list films, with a column for each finding")

@@ -109,10 +109,10 @@ class Fit:
             row = self._one_epoch(len(self.history), progress)
             self.history.append(row)
             if self.best_epoch == len(self.history):
-                self.model.save_weights(self.folder / WEIGHTS)
+                self._keep_weights()
             self._save()
         if not self.history:
-            self.model.save_weights(self.folder / WEIGHTS)
+            self._keep_weights()
         self.model.load_weights(self.folder / WEIGHTS)
         return self.history
 
@@ -179,6 +179,11 @@ class Fit:
             f"{name}_accuracy": float(keras.ops.convert_to_numpy(accuracy)),
             f"{name}_roc_auc": mean_auc(truth, logits),
         }
+
+    def _keep_weights(self) -> None:
+        partial = self.folder / f".{WEIGHTS}"
+        self.model.save_weights(partial)
+        partial.rename(self.folder / WEIGHTS)
 
     def _save(self) -> None:
         """Everything that the next epoch needs, in one file that is whole or not there."""

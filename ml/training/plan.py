@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from ml import bundle
-from ml.architectures import IMAGENET, NONE, Options
+from ml.architectures import ARCHITECTURES, IMAGENET, NONE, Options
 from ml.training.layers import OFF, Augmentation
-from ml.training.targets import BINARY
+from ml.training.targets import BINARY, FINDINGS
 
 FROM_SCRATCH_RATE, REFINING_RATE = 1e-3, 1e-4
+_LEAST = {
+    "epochs": 0, "size": 1, "seed": 0, "split_seed": 0, "jitter": 0.0, "style": 0.0, "warm_head": 0,
+    "batch_size": 1, "weight_decay": 0.0, "patience": 1,
+}  # fmt: skip
+
+
+class PlanError(ValueError):
+    """No training goes by these options; the message says which are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,34 @@ class Plan:
     @property
     def peak_rate(self) -> float:
         default = FROM_SCRATCH_RATE if self.weights == NONE else REFINING_RATE
-        return self.rate or default
+        return default if self.rate is None else self.rate
+
+    def check(self) -> None:
+        """Raise PlanError for options that contradict each other or teach nothing."""
+        self._check_numbers()
+        if (self.head == FINDINGS) != (self.findings is not None):
+            raise PlanError("--head findings and --findings FILE need each other.")
+        if self.warm_head and not self._can_have_a_warm_head:
+            raise PlanError(
+                "--warm-head needs the binary head and an architecture with an exact map."
+            )
+        if not self.epochs and not self.warm_head:
+            raise PlanError("--epochs 0 teaches nothing without --warm-head.")
+
+    def _check_numbers(self) -> None:
+        for name, least in _LEAST.items():
+            if not least <= getattr(self, name) < math.inf:
+                raise PlanError(f"{_option(name)} must be at least {least}.")
+        for name in ("peak_rate", "width"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise PlanError(f"{_option(name.removeprefix('peak_'))} must be above 0.")
+        if self.style > 1:
+            raise PlanError("--style is a chance, at most 1.")
+
+    @property
+    def _can_have_a_warm_head(self) -> bool:
+        network = ARCHITECTURES.get(self.architecture)
+        return self.head == BINARY and network is not None and network.explains
 
     def options(self, outputs: int) -> Options:
         return Options(size=self.size, width=self.width, weights=self.weights, outputs=outputs)
@@ -82,8 +118,11 @@ def _said(name: str, value: Any) -> str:
         changed = {k: v for k, v in asdict(value).items() if v != getattr(plain, k)}
         flip = ["--no-flip"] if "flip" in changed else []
         return " ".join(flip + [f"--{k} {v:g}" for k, v in changed.items() if k != "flip"])
-    option = "--" + name.replace("_", "-")
-    return f"{option} {value.name if isinstance(value, Path) else value}"
+    return f"{_option(name)} {value.name if isinstance(value, Path) else value}"
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def digest(path: Path) -> str:

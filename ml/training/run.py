@@ -22,7 +22,6 @@ from ml.training import figures, hardware
 from ml.training.corpus import open_corpus
 from ml.training.fit import CHECKPOINT, Fit, Lesson
 from ml.training.split import TRAIN, VALIDATION, split_digest
-from ml.training.targets import BINARY
 from ml.training.warm_head import fit_warm_head
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from ml.contracts import Progress
     from ml.training.corpus import Corpus
+    from ml.training.fit import Row
     from ml.training.plan import Plan
 
 FORMAT = 1
@@ -69,8 +69,12 @@ def train(plan: Plan, folder: Path, progress: Progress, *, eager: bool = False) 
     """Train by the plan into `folder`, going on where an earlier process was stopped.
 
     eager: step by step, without compiling a graph: starts at once, then slower.
-    Raises RunError where the folder holds another plan's run, and what reading the films raises.
+    Raises PlanError, RunError where the folder holds another run, and what reading the films and
+    building the network raise; nothing is written before.
     """
+    plan.check()
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder.name} is a file; --out names a folder.")
     facts = {"format": FORMAT, "plan": plan.as_json()}
     if (folder / RUN).exists():
         run = read_run(folder)
@@ -78,16 +82,7 @@ def train(plan: Plan, folder: Path, progress: Progress, *, eager: bool = False) 
             raise RunError(f"{folder.name} holds the run of another plan; choose another --out.")
         if run.is_finished:
             return run
-    _check(plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_run(folder, facts)
     return _Training(plan, folder, facts, eager=eager).run(progress)
-
-
-def _check(plan: Plan) -> None:
-    network = architectures.ARCHITECTURES.get(plan.architecture)
-    if plan.warm_head and (plan.head != BINARY or network is None or not network.explains):
-        raise RunError("--warm-head needs the binary head and an architecture with an exact map.")
 
 
 class _Training:
@@ -100,18 +95,20 @@ class _Training:
     def run(self, progress: Progress) -> Run:
         plan, folder = self.plan, self.folder
         corpus = open_corpus(plan, progress)
-        (folder / SPLIT).write_bytes(corpus.split_csv())
-        pixels = corpus.at(plan.size)
-        lesson = Lesson(pixels, corpus.targets, corpus.where(TRAIN), corpus.where(VALIDATION))
-        shown = lesson.train[:_SHOWN_FILMS]
-        films = pixels[shown].astype(np.float32)[..., None] / np.float32(255)
-        figures.histograms(films, plan.augmentation, plan.seed, folder / "histograms.png")
+        lesson = Lesson(
+            corpus.at(plan.size), corpus.targets, corpus.where(TRAIN), corpus.where(VALIDATION)
+        )
         with _precision(plan.precision) as policy:
-            model, strength = self._started(lesson, progress)
+            keras.utils.set_random_seed(plan.seed)
+            options = plan.options(len(lesson.targets.names))
+            model = architectures.build(plan.architecture, options)
+            self._claim(corpus)
+            strength = None
+            if plan.warm_head:
+                strength = fit_warm_head(model, lesson, plan, folder, progress)
             fit = Fit(model, lesson, plan, folder, eager=self.eager)
             history = fit.run(progress)
-        if history:
-            figures.curves(history, plan.architecture, folder / "curves.png")
+        self._draw(lesson, history)
         self.facts |= {
             "finished": True,
             "command": self.plan.command(),
@@ -130,15 +127,22 @@ class _Training:
             left.unlink(missing_ok=True)
         return Run(folder, self.facts)
 
-    def _started(self, lesson: Lesson, progress: Progress) -> tuple[keras.Model, float | None]:
-        """The network before its first epoch, with a fitted head where the plan wants one."""
-        plan = self.plan
-        keras.utils.set_random_seed(plan.seed)
-        outputs = len(lesson.targets.names)
-        model = architectures.build(plan.architecture, plan.options(outputs))
-        if not plan.warm_head:
-            return model, None
-        return model, fit_warm_head(model, lesson, plan, self.folder, progress)
+    def _claim(self, corpus: Corpus) -> None:
+        """Write plan and split, from which the same command goes on."""
+        folder, split = self.folder, corpus.split_csv()
+        if (folder / CHECKPOINT).exists() and (folder / SPLIT).read_bytes() != split:
+            raise RunError(f"{folder.name} was begun on another split; choose another --out.")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SPLIT).write_bytes(split)
+        write_run(folder, self.facts)
+
+    def _draw(self, lesson: Lesson, history: list[Row]) -> None:
+        plan, folder = self.plan, self.folder
+        shown = lesson.pixels[lesson.train[:_SHOWN_FILMS]]
+        films = shown.astype(np.float32)[..., None] / np.float32(255)
+        figures.histograms(films, plan.augmentation, plan.seed, folder / "histograms.png")
+        if history:
+            figures.curves(history, plan.architecture, folder / "curves.png")
 
     def _split(self, corpus: Corpus) -> dict[str, Any]:
         return {
@@ -166,7 +170,7 @@ class _precision:  # noqa: N801  (reads as a word where it is used)
 
 def write_run(folder: Path, facts: dict[str, Any]) -> None:
     """Write run.json, whole or not at all."""
-    text = json.dumps(facts, indent=2, sort_keys=True)
+    text = json.dumps(facts, indent=2, sort_keys=True, allow_nan=False)
     partial = folder / f".{RUN}"
     partial.write_text(text + "\n", encoding="utf-8")
     partial.rename(folder / RUN)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.unit.ml.drawn_set import FILMS, draw_set, quiet
+from tests.unit.ml.drawn_set import FILMS, SIZE, draw_set, quiet
+from tests.unit.ml.drawn_set import small_plan as plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ml.training.plan import Plan
+    import keras
+
     from ml.training.run import Run
 
 pytestmark = [
@@ -24,19 +26,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-SIZE = 64
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_set(tmp_path_factory.mktemp("films") / "data")
-
-
-def plan(data: Path, **options: Any) -> Plan:
-    from ml.training.plan import Plan
-
-    small = {"architecture": "cnn", "epochs": 2, "size": SIZE, "width": 0.25, "batch_size": 8}
-    return Plan(data=data, **(small | options))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +44,31 @@ def weights(run: Run) -> list[np.ndarray[Any, Any]]:
 
     found: list[np.ndarray[Any, Any]] = open_entrant(run.folder).load().get_weights()
     return found
+
+
+def auc_on_training_films(run: Run, data: Path) -> float:
+    from ml.training.corpus import open_parted
+    from ml.training.entrants import open_entrant
+    from ml.training.films import Epoch
+    from ml.training.fit import mean_auc, raw_logits
+
+    entrant = open_entrant(run.folder)
+    corpus = open_parted(data, entrant.parts(), quiet)
+    where = corpus.where("train")
+    logits = raw_logits(entrant.load(), Epoch(corpus.at(entrant.size), where, 8))
+    return mean_auc(corpus.targets.values[where], logits)
+
+
+def settle_normalisation(backbone: keras.Model, data: Path) -> None:
+    import keras
+
+    from ml.training.corpus import open_corpus
+
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    films = open_corpus(plan(data), quiet).at(SIZE)[..., None].repeat(3, -1)
+    backbone(films.astype(np.float32) / 127.5 - 1, training=True)
 
 
 def test_a_run_tells_how_it_came_about(run: Run) -> None:
@@ -134,10 +152,10 @@ def test_a_loss_that_is_not_finite_stops_the_training(data: Path, tmp_path: Path
     from ml.training.run import train
 
     with pytest.raises(ValueError, match="diverged"):
-        train(plan(data, rate=float("inf")), tmp_path / "run", quiet)
+        train(plan(data, rate=1e30), tmp_path / "run", quiet)
 
 
-def test_a_warm_head_starts_better_than_chance(data: Path, tmp_path: Path) -> None:
+def test_a_warm_head_knows_its_films_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
     import keras
 
     from ml.training.layers import OFF
@@ -145,6 +163,7 @@ def test_a_warm_head_starts_better_than_chance(data: Path, tmp_path: Path) -> No
 
     keras.utils.set_random_seed(3)
     backbone = keras.applications.MobileNetV2((SIZE, SIZE, 3), include_top=False, weights=None)
+    settle_normalisation(backbone, data)  # or its features would be the same for every film
     backbone.save_weights(tmp_path / "backbone.weights.h5")
     chosen = {"architecture": "mobilenetv2", "width": 1.0, "augmentation": OFF, "jitter": 1.6}
     weights_file = tmp_path / "backbone.weights.h5"
@@ -153,6 +172,7 @@ def test_a_warm_head_starts_better_than_chance(data: Path, tmp_path: Path) -> No
     )
     assert run.raw["head_strength"] > 0
     assert run.raw["best_epoch"] == 0
+    assert auc_on_training_films(run, data) > 0.8
     assert "--no-augmentation --jitter 1.6 --warm-head 1" in run.raw["command"]
     assert not list(run.folder.glob("features-*"))
 
