@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.architectures import ARCHITECTURES, IMAGENET, NONE
-from ml.cli.words import progress
+from ml.cli.words import folder, progress
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add = train.add_argument
     add("--arch", required=True, choices=list(ARCHITECTURES), metavar="A")
     add("--data", type=Path, required=True, help="zip or folder, with manifest.csv")
-    add("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    add("--out", type=folder, required=True, metavar="RUN", help="the run's folder")
     add("--epochs", type=int, default=30)
     add("--size", type=int, default=224, help="side of the input in pixels")
     add("--seed", type=int, default=1)
@@ -39,7 +39,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     package.add_argument("--data", type=Path, required=True)
     package.add_argument("--facts", type=Path, required=True, help="JSON: what it is for")
     package.add_argument("--golden", type=Path, required=True, help="folder of golden films")
-    package.add_argument("--out", type=Path, required=True, help="the bundle's folder")
+    package.add_argument("--out", type=folder, required=True, help="the bundle's folder")
 
 
 def _add_learning(train: argparse.ArgumentParser) -> None:
@@ -99,7 +99,7 @@ def _package(options: argparse.Namespace) -> int:
         out=options.out,
         data_sha256=digest(options.data),
         command=f"python -m ml package {options.entrant.name} --data {options.data.name}"
-        f" --facts {options.facts} --golden {options.golden} --out {options.out}",
+        f" --facts {options.facts.name} --golden {options.golden.name} --out {options.out.name}",
     )
     manifest = package(order, open_parted(options.data, entrant.parts(), progress), progress)
     print(

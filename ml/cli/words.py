@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from pathlib import Path
 
 RESEARCH_USE = "Research use only, not a diagnosis."
+
+
+def folder(text: str) -> Path:
+    """A folder to write into, there already or not."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path.name} is a file, not a folder")
+    return path
 
 
 def progress(what: str, done: int, total: int) -> None:

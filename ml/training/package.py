@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -74,19 +74,46 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def package(order: Order, corpus: Corpus, progress: Progress) -> bundle.Manifest:
-    """Write the bundle and return its verified manifest.
+    """Write the bundle, whole or not at all, and return its verified manifest.
 
     Everything is measured with the weights as stored, in half precision, on the entrant's own
     split. Calibration and the outer operating points come from validation films, the decision
-    point from their hard views; the test part decides nothing. Raises PackageError for a head that
-    the product cannot show, and for weights above `MOST_BYTES`.
+    point from their hard views; the test part decides nothing. Raises PackageError for what the
+    product cannot show or serve, and for weights above `MOST_BYTES`.
     """
+    _check(order)
+    partial = order.out.with_name(f".{order.out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _write(replace(order, out=partial), corpus, progress)
+        shutil.rmtree(order.out, ignore_errors=True)
+        partial.rename(order.out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return bundle.verify(order.out)
+
+
+def _check(order: Order) -> None:
+    entrant, out = order.entrant, order.out
+    if not entrant.is_network:
+        raise PackageError("A classifier on features can be compared, but is never a bundle.")
+    if entrant.head != BINARY:
+        raise PackageError("Only a network with the binary head can be a bundle.")
+    if entrant.leave_out is not None:
+        raise PackageError(f"{entrant.name} left out a cluster, so it is never a bundle.")
+    if not any(order.golden.glob("*.png")):
+        raise PackageError(f"There are no golden films (PNG) in {order.golden.name}.")
+    if out.exists() and not (out / bundle.MANIFEST).exists() and any(out.iterdir()):
+        raise PackageError(f"{out.name} is there and holds no bundle; choose another --out.")
+
+
+def _write(order: Order, corpus: Corpus, progress: Progress) -> None:
     model = _stored(order)
     scores = score_model(order.entrant, model, corpus, progress)
     operation = choose(corpus, scores)
     points, table = _points(operation, corpus, scores, order)
     (order.out / CUTOFFS).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    return bundle.write_manifest(
+    bundle.write_manifest(
         order.out,
         {
             **{key: order.facts[key] for key in FACTS if key != "data"},
@@ -108,21 +135,13 @@ def package(order: Order, corpus: Corpus, progress: Progress) -> bundle.Manifest
 def _stored(order: Order) -> keras.Model:
     """Write weights, golden films and split into the bundle; the network with weights as stored."""
     entrant, out = order.entrant, order.out
-    if not entrant.is_network:
-        raise PackageError("A classifier on features can be compared, but is never a bundle.")
-    if entrant.head != BINARY:
-        raise PackageError("Only a network with the binary head can be a bundle.")
-    if out.exists() and not (out / bundle.MANIFEST).exists() and any(out.iterdir()):
-        raise PackageError(f"{out.name} is there and holds no bundle; choose another --out.")
-    model, split = entrant.load(), entrant.split()
-    shutil.rmtree(out, ignore_errors=True)
+    model = entrant.load()
     shutil.copytree(order.golden, out / bundle.GOLDEN)
     save_half(model, out / bundle.WEIGHTS)
     if (size := (out / bundle.WEIGHTS).stat().st_size) > MOST_BYTES:
-        shutil.rmtree(out)
         raise PackageError(f"The weights take {size / 2**20:.0f} MiB; a bundle may take 30.")
     model.load_weights(out / bundle.WEIGHTS)
-    (out / SPLIT).write_bytes(split)
+    (out / SPLIT).write_bytes(entrant.split())
     return model
 
 
@@ -241,7 +260,10 @@ def _golden(model: keras.Model, order: Order, calibration: Calibration) -> dict[
 
 
 def save_half(model: keras.Model, path: Path) -> None:
-    """Save the weights as float16: half the size; they are loaded back into float32."""
+    """Save the weights as float16: half the size; they are loaded back into float32.
+
+    Raises PackageError for a weight that half precision cannot hold.
+    """
     model.save_weights(path)
     partial = path.with_suffix(".half")
     with h5py.File(path, "r") as full, h5py.File(partial, "w") as half:
@@ -251,8 +273,22 @@ def save_half(model: keras.Model, path: Path) -> None:
 
 def _copy(name: str, item: Any, target: h5py.File) -> None:
     if isinstance(item, h5py.Dataset):
-        target.create_dataset(name, data=item[()].astype(np.float16), compression="gzip")
+        target.create_dataset(
+            name, data=_halved(name, item), compression="gzip" if item.shape else None
+        )
     else:
         target.require_group(name)
     for key, value in item.attrs.items():
         target[name].attrs[key] = value
+
+
+def _halved(name: str, weights: h5py.Dataset) -> Any:
+    """In half precision; a counter stays whole."""
+    values = weights[()]
+    if not np.issubdtype(weights.dtype, np.floating):
+        return values
+    with np.errstate(over="ignore"):
+        half = np.asarray(values, np.float16)
+    if not np.isfinite(half).all():
+        raise PackageError(f"{name} holds a weight that half precision cannot hold.")
+    return half
