@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from ml.bundle import BundleError
 from ml.cli import comparing, serving, training
 from ml.cli.words import RESEARCH_USE
 
@@ -20,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (BundleError, OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last epoch", file=sys.stderr)
+        print("stopped; the same command goes on from what it kept", file=sys.stderr)
         return 130
     return status
 

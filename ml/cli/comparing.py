@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml.cli.words import progress
+from ml.cli.words import folder, progress
 
 if TYPE_CHECKING:
     import argparse
@@ -19,8 +19,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add("entrants", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a bundle's")
     add("--left-out", nargs="*", type=Path, default=[], metavar="RUN", help="runs of --leave-out")
     add("--data", type=Path, required=True)
-    add("--out", type=Path, required=True, help="folder of the report; no films are in it")
-    add("--work", type=Path, default=Path("runs/compared"), help="scores and films: keep it local")
+    add("--out", type=folder, required=True, help="folder of the report; no films are in it")
+    add(
+        "--work", type=folder, default=Path("runs/compared"), help="scores and films: keep it local"
+    )
     features = commands.add_parser(
         "features", help="classifiers on the frozen features of runs, for comparison"
     )
@@ -30,14 +32,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add("--classifier", nargs="+", default=["svm"], choices=["svm", "logistic", "forest"])
     add("--data", type=Path, required=True)
     add("--seed", type=int, default=1)
-    add("--out", type=Path, required=True, help="a run for each classifier is made in here")
+    add("--out", type=folder, required=True, help="a run for each classifier is made in here")
     stress = commands.add_parser(
         "stress", help="how far scores move when a film changes and the finding does not"
     )
     stress.set_defaults(run=_stress)
     add = stress.add_argument
     add("--data", type=Path, required=True, help="zip or folder with NORMAL/ and PNEUMONIA/")
-    add("--out", type=Path, required=True, help="folder of the report; no films are in it")
+    add("--out", type=folder, required=True, help="folder of the report; no films are in it")
     add("--bundle", type=Path, help="default: the last folder below models/")
     add("--most", type=int, help="this many films of each label, the first by name")
 
@@ -78,7 +80,9 @@ def _compare(options: argparse.Namespace) -> int:
 
     entrants = [open_entrant(path) for path in options.entrants]
     left_out = [open_entrant(path) for path in options.left_out]
-    comparison.check(entrants)
+    comparison.check(entrants, left_out)
+    if options.work.resolve().is_relative_to(options.out.resolve()):
+        raise comparison.ComparisonError("--work holds films, so it must lie outside --out.")
     corpus = open_parted(options.data, entrants[0].parts(), progress)
     judged = comparison.judge(entrants, corpus, options.work, progress)
     report = comparison.compare(judged, corpus, milliseconds_per_film(entrants, progress))

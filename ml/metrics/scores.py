@@ -43,6 +43,13 @@ def check_films(labels: BoolArray, *scores: Float64Array) -> None:
         raise ValueError("there must be films of both labels")
 
 
+def ranked(logits: Float64Array) -> Float64Array:
+    """Logits as numbers in [0, 1] of the same order, also where a sigmoid would round to 1."""
+    _, rank = np.unique(logits, return_inverse=True)
+    unit: Float64Array = rank / max(1, rank.max())
+    return unit
+
+
 def weighted_metrics(
     labels: BoolArray, probabilities: Float64Array, threshold: float, weights: Float64Array
 ) -> dict[str, Float64Array]:

@@ -65,12 +65,14 @@ class Judged:
         return self.operation.thresholds.decision
 
 
-def check(entrants: Sequence[Entrant]) -> None:
-    """Raise ComparisonError unless all have one split and names of their own."""
+def check(entrants: Sequence[Entrant], left_out: Sequence[Entrant] = ()) -> None:
+    """Raise ComparisonError unless the entrants have one split and names of their own."""
     if len({entrant.name for entrant in entrants}) < len(entrants):
         raise ComparisonError("Two runs have the same folder name; rename one.")
     if left := [e.name for e in entrants if e.leave_out is not None]:
         raise ComparisonError(f"{left[0]} left out a cluster; give it with --left-out.")
+    if whole := [e.name for e in left_out if e.leave_out is None]:
+        raise ComparisonError(f"{whole[0]} left no cluster out; give it among the runs.")
     if len({entrant.split_sha256 for entrant in entrants}) > 1:
         names = ", ".join(f"{e.name}: {e.split_sha256[:12]}" for e in entrants)
         raise ComparisonError(f"Only runs of one split can be compared ({names}).")

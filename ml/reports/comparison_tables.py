@@ -161,10 +161,10 @@ def _left_out(report: Mapping[str, Any]) -> Table:
 
 def _cutoffs(report: Mapping[str, Any]) -> Table:
     entry = _champion(report)
-    points = {value: point for point, value in entry["operating_points"].items()}
+    points = entry["operating_points"]
     rates = ("sensitivity", "specificity", "ppv", "npv", "flag_rate")
     rows = [
-        [f"{row['cutoff']:.3f}", points.get(row["cutoff"], "")]
+        [f"{row['cutoff']:.3f}", ", ".join(p for p in points if points[p] == row["cutoff"])]
         + [_interval(row[rate]) for rate in rates]
         for row in entry["cutoffs"]
     ]

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ml.metrics.bootstrap import RESAMPLES, Interval, patient_weights, percentile_interval
-from ml.metrics.scores import weighted_metrics
+from ml.metrics.scores import ranked, weighted_metrics
 from ml.quality.appearance import features
 from ml.training import views
 from ml.training.clusters import clusters_of
@@ -99,17 +99,10 @@ def hardness(
 def _area(truth: BoolArray, scores: Scores, trial: Trial, weights: Float64Array) -> Float64Array:
     # the rank alone decides, so logits do
     found = weighted_metrics(
-        truth, _unit(scores[VALIDATION, trial.view]), 0.5, weights * trial.counts
+        truth, ranked(scores[VALIDATION, trial.view]), 0.5, weights * trial.counts
     )
     area: Float64Array = found["roc_auc"]
     return area
-
-
-def _unit(logits: Float64Array) -> Float64Array:
-    """Logits as numbers in [0, 1] of the same order, also where a sigmoid would round to 1."""
-    _, rank = np.unique(logits, return_inverse=True)
-    unit: Float64Array = rank / max(1, rank.max())
-    return unit
 
 
 def _standard(corpus: Corpus) -> FloatArray:

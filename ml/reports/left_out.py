@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ml.metrics.scores import weighted_metrics
+from ml.metrics.scores import ranked, weighted_metrics
 from ml.training import views
 from ml.training.corpus import LEFT_OUT
 from ml.training.scoring import score
@@ -22,19 +22,13 @@ if TYPE_CHECKING:
 def left_out_row(
     entrant: Entrant, corpus: Corpus, cache: Path, progress: Progress
 ) -> dict[str, Any]:
-    """ROC AUC on the cluster that the entrant never saw. corpus: with the entrant's own parts.
-
-    Raises ValueError where the run left nothing out.
-    """
-    if entrant.leave_out is None:
-        raise ValueError(f"{entrant.name} left no cluster out; give it among the runs.")
+    """ROC AUC on the cluster that the entrant never saw. corpus: with the entrant's own parts."""
     scores = score(entrant, corpus, cache, progress)
     truth = corpus.truth(LEFT_OUT)
     areas = {}
     for view in (views.CLEAN, views.CHANGED):
-        logits = scores[LEFT_OUT, view]
-        probabilities = 1 / (1 + np.exp(-logits))
-        found = weighted_metrics(truth, probabilities, 0.5, np.ones((1, len(truth))))
+        ranks = ranked(scores[LEFT_OUT, view])
+        found = weighted_metrics(truth, ranks, 0.5, np.ones((1, len(truth))))
         area = float(found["roc_auc"][0])
         areas[view] = None if np.isnan(area) else area  # a cluster of one label has none
     return {

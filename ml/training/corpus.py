@@ -74,10 +74,15 @@ class Corpus:
         }
 
     def parted(self, parts: Mapping[str, str]) -> Corpus:
-        """The same films by another split: part by path. Raises ValueError where one has none."""
+        """The same films by another split: part by path.
+
+        Raises ValueError unless it names these films and no others.
+        """
         films = self.films.films
         if lacking := [film.name for film in films if film.name not in parts]:
             raise ValueError(f"The split does not name {len(lacking)} of the films.")
+        if len(parts) > len(films):
+            raise ValueError(f"{len(parts) - len(films)} films of the split are not in the data.")
         return replace(self, parts=np.array([parts[film.name] for film in films]))
 
     def without(self, cluster: int) -> Corpus:
@@ -119,7 +124,7 @@ def open_corpus(plan: Plan, progress: Progress) -> Corpus:
 
 
 def open_parted(data: Path, parts: Mapping[str, str], progress: Progress) -> Corpus:
-    """The films of an earlier split, by path. Raises ValueError where a film has no part in it."""
+    """The films of an earlier split, by path. Raises ValueError unless both name the same."""
     films = open_films(data)
     pixels = load_pixels(films, SIDE, progress)
     unparted = np.full(len(pixels), "")

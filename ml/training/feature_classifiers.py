@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from ml.architectures import FEATURE_SVM
+from ml.architectures import FEATURE_SVM, described
 from ml.training import hardware, views
 from ml.training.corpus import shrunk
 from ml.training.features import extractor
@@ -64,8 +64,14 @@ def fit_on_features(recipe: Recipe, corpus: Corpus, out: Path, progress: Progres
     """Fit each classifier on the training part, score every view, and write a run for each.
 
     corpus: by the split of the backbones. Features are computed once for all classifiers; the runs
-    are folders below `out`. Raises RunError for backbones of different splits or none.
+    are folders below `out`. Raises RunError for backbones of different splits, of a split that
+    leaves a cluster out, and without a map.
     """
+    for entrant in recipe.backbones:
+        if not described(entrant.architecture).explains or entrant.leave_out is not None:
+            raise RunError(
+                f"{entrant.name} has no map to take features from, or left a cluster out."
+            )
     if len({entrant.split_sha256 for entrant in recipe.backbones}) != 1:
         raise RunError("Give backbones of one split.")
     seer = _Seer(recipe.backbones, progress)

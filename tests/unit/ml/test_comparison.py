@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from ml.cli import main
-from tests.unit.ml.drawn_set import draw_golden, draw_set, quiet
+from tests.unit.ml.drawn_set import draw_runs, package, quiet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,13 +20,6 @@ pytestmark = [
     pytest.mark.model,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
-FACTS = {
-    "name": "drawn",
-    "version": "1",
-    "intended_use": {"text": "Tests.", "age_years": [1, 5], "views": ["AP"]},
-    "licence": "none",
-    "data": "drawn films",
-}
 RUNS: dict[str, dict[str, Any]] = {
     "cnn": {"architecture": "cnn"},
     "cnn_lstm": {"architecture": "cnn_lstm"},
@@ -38,16 +32,8 @@ RUNS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Films, and a run of each of `RUNS`."""
-    from ml.training.plan import Plan
-    from ml.training.run import train
-
     root = tmp_path_factory.mktemp("compare")
-    data = draw_set(root / "data")
-    draw_golden(root / "golden")
-    (root / "facts.json").write_text(json.dumps(FACTS))
-    for name, options in RUNS.items():
-        plan = Plan(data=data, epochs=1, size=48, width=0.25, batch_size=8, **options)
-        train(plan, root / name, quiet, eager=True)
+    draw_runs(root, RUNS)
     return root
 
 
@@ -177,6 +163,10 @@ def test_scores_are_kept_for_the_same_weights_only(room: Path) -> None:
         (("cnn", "without-0"), "left-out"),
         (("cnn", "--left-out", "cnn_lstm"), "left no cluster out"),
         (("cnn", "/nowhere"), "There is no run in nowhere"),
+        (
+            ("cnn_lstm", "--left-out", "cnn"),
+            "left no cluster out",
+        ),  # said before anything is scored
     ],
 )
 def test_what_cannot_be_compared_is_said(
@@ -186,49 +176,86 @@ def test_what_cannot_be_compared_is_said(
     assert message in capsys.readouterr().err
 
 
-def package(room: Path, name: str, out: str) -> int:
-    words = [room / name, "--data", room / "data", "--facts", room / "facts.json"]
-    words += ["--golden", room / "golden", "--out", room / out]
-    return main(["package", *map(str, words)])
+def test_films_and_report_are_kept_apart(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [room / "cnn", "--data", room / "data", "--out", room / "mixed"]
+    assert main(["compare", *map(str, words), "--work", str(room / "mixed" / "work")]) == 2
+    assert "outside --out" in capsys.readouterr().err
+    assert not (room / "mixed").exists()
 
 
-def test_a_run_becomes_a_bundle_that_serves(room: Path) -> None:
-    from ml.bundle import verify
-    from ml.engines import load
-
-    assert package(room, "cnn", "bundle") == 0
-    raw = verify(room / "bundle").raw
-    points = raw["operating_points"]
-    order = [points[name]["threshold"] for name in ("rule_out", "decision", "rule_in")]
-    assert order == sorted(order)
-    digests = {name: point["data_sha256"] for name, point in points.items()}
-    assert digests["rule_out"] == digests["rule_in"] != digests["decision"]
-    assert "collimated" in points["decision"]["chosen_on"]
-    table = json.loads((room / "bundle" / "cutoffs.json").read_text())
-    assert set(order) <= {row["cutoff"] for row in table["as_sent"]["rows"]}
-    assert raw["training"]["command"].startswith("python -m ml train --arch cnn")
-    assert load(room / "bundle").info.explains is True
+def test_films_that_the_split_names_must_be_there(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(room / "data", tmp_path / "data")
+    (tmp_path / "data" / "NORMAL" / "0.jpg").unlink()
+    words = [room / "cnn", "--data", tmp_path / "data", "--out", tmp_path / "report"]
+    assert main(["compare", *map(str, words), "--work", str(tmp_path / "work")]) == 2
+    assert "1 films of the split are not in the data" in capsys.readouterr().err
 
 
-def test_a_bundle_can_be_compared_with_runs_and_packaged_anew(room: Path) -> None:
-    from ml.bundle import verify
+@pytest.mark.parametrize("name", ["cnn_lstm", "without-0", FEATURES])
+def test_features_are_taken_of_whole_runs_with_a_map(
+    room: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    words = ["features", room / name, "--data", room / "data", "--out", tmp_path / "out"]
+    assert main(list(map(str, words))) == 2
+    assert f"{name} has no map to take features from" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_far_apart_are_told_apart_in_a_left_out_cluster(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ml.reports import left_out
+    from ml.training.corpus import open_parted
     from ml.training.entrants import open_entrant
 
-    assert package(room, "cnn", "first") == 0
-    assert package(room, "first", "second") == 0
-    first, second = verify(room / "first").raw, verify(room / "second").raw
-    assert first["golden"] == second["golden"]
-    assert first["training"]["run"] == second["training"]["run"]
-    entrant, run = open_entrant(room / "first"), open_entrant(room / "cnn")
-    assert (entrant.split_sha256, entrant.parameters) == (run.split_sha256, run.parameters)
+    entrant = open_entrant(room / "without-0")
+    corpus = open_parted(room / "data", entrant.parts(), quiet)
+    corpus = dataclasses.replace(corpus, parts=np.full(len(corpus.parts), "left_out"))
+    huge = np.where(corpus.truth("left_out"), 900.0, 800.0)  # a sigmoid would round both to 1
+    scores = {("left_out", view): huge for view in ("clean", "changed")}
+    monkeypatch.setattr(left_out, "score", lambda *_words: scores)
+    row = left_out.left_out_row(entrant, corpus, room, quiet)
+    assert row["roc_auc"] == {"clean": 1.0, "changed": 1.0}
 
 
-def test_only_a_binary_head_becomes_a_bundle(
-    room: Path, capsys: pytest.CaptureFixture[str]
+def test_points_that_coincide_are_both_named(out: Path) -> None:
+    from ml.reports.comparison_pages import _cutoffs
+
+    report = report_of(out)
+    (entry,) = [e for e in report["entrants"] if e["name"] == report["champion"]["name"]]
+    cut = entry["operating_points"]["decision"]
+    entry["operating_points"] = {"rule_out": cut, "decision": cut, "rule_in": 2.0}
+    _title, _columns, rows = _cutoffs(report)
+    assert [row[1] for row in rows if row[1]] == ["rule_out, decision"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["compare", "run"],
+        ["features", "run"],
+        ["stress"],
+        ["train", "--arch", "cnn"],
+        ["package", "run", "--facts", "facts.json", "--golden", "golden"],
+    ],
+)
+def test_an_out_that_is_a_file_is_said_before_anything_is_done(
+    room: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
-    assert package(room, "three-way", "never") == 2
-    assert "binary head" in capsys.readouterr().err
-    assert not (room / "never").exists()
+    with pytest.raises(SystemExit):
+        main([*words, "--data", "nowhere", "--out", str(room / "facts.json")])
+    assert "facts.json is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["predict", "film.png"], ["stress", "--out", "report"]])
+def test_a_folder_that_is_no_bundle_is_said(
+    room: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    data = [] if words[0] == "predict" else ["--data", str(room / "data")]
+    assert main([*words, *data, "--bundle", str(room / "data")]) == 2
+    assert "There is no manifest.json in data" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_finite_are_never_compared(room: Path) -> None:
@@ -241,12 +268,3 @@ def test_weights_that_are_not_finite_are_never_compared(room: Path) -> None:
         for item in found:
             item[...] = np.nan
     assert call(room, "cnn", room / "broken") == 2
-
-
-def test_a_folder_that_is_no_bundle_is_not_overwritten(
-    room: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (room / "precious").mkdir()
-    (room / "precious" / "notes.txt").write_text("keep")
-    assert package(room, "cnn", "precious") == 2
-    assert (room / "precious" / "notes.txt").read_text() == "keep"
