@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 LABELS = {"NORMAL": 0, "PNEUMONIA": 1}
 MANIFEST = "manifest.csv"
+_UNKNOWN = -1.0
 _NO_FINDING = {"path", "patient_id"}
-_VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": -1.0}
+_VALUES = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": _UNKNOWN}
 
 Facts = tuple[str | None, str | None, float | None]  # patient, subtype, megapixels
 
@@ -129,9 +130,7 @@ def open_listed(path: Path, table: Path) -> tuple[FilmSet, tuple[str, ...], list
     Raises DatasetError.
     """
     names, read = _zip(path) if path.is_file() else _folder(path)
-    rows = sorted(
-        _rows(table.name, table.read_bytes(), {"path", "patient_id"}), key=lambda row: row["path"]
-    )
+    rows = sorted(_whole_rows(table), key=lambda row: row["path"])
     if twice := [one["path"] for one, other in pairwise(rows) if one["path"] == other["path"]]:
         raise DatasetError(f"{table.name} lists {twice[0]} more than once")
     findings = tuple(column for column in (rows[0] if rows else ()) if column not in _NO_FINDING)
@@ -140,11 +139,24 @@ def open_listed(path: Path, table: Path) -> tuple[FilmSet, tuple[str, ...], list
     if lacking := sorted({row["path"] for row in rows} - set(names)):
         raise DatasetError(f"{table.name} lists {lacking[0]}, which {path.name} does not hold")
     values = [[_value(table.name, row, finding) for finding in findings] for row in rows]
+    for row, known in zip(rows, values, strict=True):
+        if set(known) == {_UNKNOWN}:
+            raise DatasetError(f"{table.name}: nothing is known of {row['path']}; leave it out")
     films = tuple(
         LabelledFilm(row["path"], int(1 in known), row["patient_id"])
         for row, known in zip(rows, values, strict=True)
     )
     return FilmSet(films, read), findings, values
+
+
+def _whole_rows(table: Path) -> Iterator[dict[str, str]]:
+    """Every row. Raises DatasetError for one without path or patient: none is dropped silently."""
+    text = table.read_text(encoding="utf-8-sig")
+    for number, row in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+        for column in ("path", "patient_id"):
+            if not row.get(column):
+                raise DatasetError(f"{table.name}, line {number}: {column} is missing")
+        yield row
 
 
 def _value(table: str, row: dict[str, str], finding: str) -> float:

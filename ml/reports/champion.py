@@ -28,16 +28,12 @@ class Candidate:
     is_binary: bool
 
 
-class NoChampion(ValueError):  # noqa: N818  (an outcome that a caller may expect)
-    """No candidate may be a bundle."""
-
-
 def choose(candidates: Sequence[Candidate]) -> dict[str, Any]:
-    """The champion with the reason for or against each. Raises NoChampion."""
+    """The champion with the reason for or against each; its name is empty where none may be one."""
     verdicts = {c.name: _barred(c) for c in candidates}
     allowed = [c for c in candidates if not verdicts[c.name]]
     if not allowed:
-        raise NoChampion("no network may be a bundle: " + "; ".join(verdicts.values()))
+        return {"rule": RULE, "name": "", "verdicts": verdicts}
     best = max(c.hard_auc for c in allowed)
     equals = [c for c in allowed if c.hard_auc >= best - MARGIN]
     for c in allowed:

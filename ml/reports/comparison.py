@@ -17,7 +17,7 @@ from ml.calibration import Calibration, fit_temperature
 from ml.metrics import reliability
 from ml.metrics.bootstrap import Scored, measure, percentile_interval
 from ml.metrics.cutoffs import cutoff_table
-from ml.metrics.paired import delong, holm, mcnemar
+from ml.metrics.paired import delong, holm, mcnemar, paired_bootstrap
 from ml.reports import champion
 from ml.reports.hard import hardness, trials
 from ml.training import views
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _CURVE_POINTS = 200
 _RELIABILITY_BINS = 10
+_DRAWS = 1000  # for each pair
 SHOWN = ((VALIDATION, views.CLEAN), (TEST, views.CLEAN), (TEST, views.CHANGED))
 
 
@@ -98,6 +99,7 @@ def compare(
     """The report; without NaN. milliseconds: per film, by name, in one sitting;
     a classifier on features has none."""
     best = max(judged, key=lambda one: one.hardness.mean.value)
+    chosen = champion.choose([_candidate(one, milliseconds) for one in judged])
     return {
         "format": FORMAT,
         "split": {"sha256": judged[0].entrant.split_sha256, **corpus.counts()},
@@ -107,7 +109,7 @@ def compare(
             _entry(one, best, corpus, milliseconds.get(one.entrant.name)) for one in judged
         ],
         "pairs": _pairs(judged, corpus),
-        "champion": champion.choose([_candidate(one, milliseconds) for one in judged]),
+        "champion": chosen,
     }
 
 
@@ -266,7 +268,13 @@ def _pairs(judged: Sequence[Judged], corpus: Corpus) -> list[dict[str, Any]]:
         areas.append(asdict(delong(truth, mine, theirs)))
         calls = mcnemar(truth, mine >= one.threshold, theirs >= other.threshold)
         accuracies.append(asdict(calls))
-        rows.append({"first": one.entrant.name, "second": other.entrant.name})
+        rows.append(
+            {
+                "first": one.entrant.name,
+                "second": other.entrant.name,
+                "patients": _by_patients(one, other, corpus),
+            }
+        )
     for found in (areas, accuracies):
         for row, adjusted in zip(found, holm([row["p"] for row in found]), strict=True):
             row["p_holm"] = adjusted
@@ -274,3 +282,10 @@ def _pairs(judged: Sequence[Judged], corpus: Corpus) -> list[dict[str, Any]]:
         {**row, "roc_auc": area, "accuracy": accuracy}
         for row, area, accuracy in zip(rows, areas, accuracies, strict=True)
     ]
+
+
+def _by_patients(one: Judged, other: Judged, corpus: Corpus) -> dict[str, Any]:
+    """The same differences with the films of a patient kept together."""
+    pair = [x.scored(corpus, TEST, views.CLEAN) for x in (one, other)]
+    found = paired_bootstrap(pair[0], pair[1], (one.threshold, other.threshold), resamples=_DRAWS)
+    return {name: found[name].as_json() for name in ("roc_auc", "accuracy")}

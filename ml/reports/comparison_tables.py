@@ -105,17 +105,30 @@ def _pairs(report: Mapping[str, Any]) -> Table:
     rows = [
         [
             f"{p['first']} - {p['second']}",
-            f"{p['roc_auc']['value']:+.4f} ({p['roc_auc']['low']:+.4f} to {p['roc_auc']['high']:+.4f})",
+            _signed(p["roc_auc"]),
             _p(p["roc_auc"]["p_holm"]),
+            _signed(p["patients"]["roc_auc"]),
             f"{p['accuracy']['only_first']} : {p['accuracy']['only_second']}",
             _p(p["accuracy"]["p_holm"]),
+            _signed(p["patients"]["accuracy"]),
         ]
         for p in report["pairs"]
     ]
     columns = [
-        "pair", "ROC AUC, difference (DeLong)", "p", "right where the other is wrong", "p (McNemar)",
+        "pair", "ROC AUC, difference (DeLong)", "p", "by patients", "right where the other is wrong",
+        "p (McNemar)", "accuracy, difference by patients",
     ]  # fmt: skip
-    return "Pairs on the test part, p adjusted by Holm", columns, rows
+    title = (
+        "Pairs on the test part, p adjusted by Holm; DeLong and McNemar take films as independent, "
+        "which those of one patient are not"
+    )
+    return title, columns, rows
+
+
+def _signed(found: Mapping[str, float | None] | None) -> str:
+    if found is None or found["value"] is None:
+        return "-"
+    return f"{found['value']:+.4f} ({found['low']:+.4f} to {found['high']:+.4f})"
 
 
 def _calibration(entries: Sequence[Mapping[str, Any]]) -> Table:
@@ -140,9 +153,10 @@ def _groups(report: Mapping[str, Any]) -> Table:
 
 
 def _champion(report: Mapping[str, Any]) -> Mapping[str, Any]:
-    (entry,) = [e for e in report["entrants"] if e["name"] == report["champion"]["name"]]
-    found: Mapping[str, Any] = entry
-    return found
+    """The champion; without one, the best of the hard validation."""
+    entries = ranked(report)
+    chosen = [e for e in entries if e["name"] == report["champion"]["name"]]
+    return (chosen or entries)[0]
 
 
 def _left_out(report: Mapping[str, Any]) -> Table:

@@ -64,7 +64,7 @@ def trials(corpus: Corpus) -> list[Trial]:
     """Every hard view, and the parts that have enough films of both labels."""
     truth = corpus.truth(VALIDATION)
     everything = np.ones(len(truth), bool)
-    clusters = clusters_of(corpus.pixels)[corpus.where(VALIDATION)]
+    clusters = clusters_of(corpus.pixels, corpus.where(TRAIN))[corpus.where(VALIDATION)]
     seen = _standard(corpus)
     parts = {"odd films": _odd(corpus, seen), "small films": _small(corpus)}
     for number in np.unique(clusters):

@@ -19,12 +19,17 @@ CLUSTERS = 4
 _COMPONENTS = 12
 
 
-def clusters_of(pixels: UInt8Array) -> NDArray[np.int64]:
-    """Cluster (n,) of each film uint8 (n, S, S), the same for the same films."""
+def clusters_of(pixels: UInt8Array, learn_on: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cluster (n,) of each film uint8 (n, S, S), the same for the same films.
+
+    learn_on: positions of the films that make the clusters; the test part has no say in them.
+    """
     seen = np.stack([features(film.astype(np.uint16) * np.uint16(257)) for film in pixels])
-    seen = (seen - seen.mean(0)) / (seen.std(0) + 1e-6)
-    components = min(_COMPONENTS, *seen.shape)
-    low = PCA(components, whiten=True, random_state=0).fit_transform(seen)
-    count = min(CLUSTERS, len(low))
-    found: NDArray[np.int64] = KMeans(count, n_init=4, random_state=0).fit_predict(low)
-    return found.astype(np.int64)
+    learnt = seen[learn_on]
+    seen = (seen - learnt.mean(0)) / (learnt.std(0) + 1e-6)
+    components = PCA(min(_COMPONENTS, *learnt.shape), whiten=True, random_state=0)
+    components.fit(seen[learn_on])
+    low = components.transform(seen)
+    means = KMeans(min(CLUSTERS, len(learn_on)), n_init=4, random_state=0).fit(low[learn_on])
+    found: NDArray[np.int64] = means.predict(low).astype(np.int64)
+    return found

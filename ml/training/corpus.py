@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,23 @@ class Corpus:
         return [film.patient or film.name for film in films]
 
     def at(self, size: int) -> UInt8Array:
-        """All films at a network's size, uint8 (n, size, size), by the way that serving takes."""
+        """All films at a network's size, uint8 (n, size, size).
+
+        Up to `SIDE` by the way that serving takes; above it films are blown up from `SIDE`.
+        """
         if size == SIDE:
             return self.pixels
         return np.stack([shrunk(film, size) for film in self.pixels])
+
+    def digest(self) -> str:
+        """SHA-256 over the pixels: scores of other films are other scores."""
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
 
     def split_csv(self) -> bytes:
         return splits.split_csv(self.films.films, self.parts.tolist())
 
     def counts(self) -> dict[str, Any]:
+        """Films of each part, and how many show pneumonia (with findings of a table: any)."""
         return {
             part: {"films": len(truth), "pneumonia": int(truth.sum())}
             for part in (*splits.PARTS, LEFT_OUT)
@@ -86,17 +95,18 @@ class Corpus:
         return replace(self, parts=np.array([parts[film.name] for film in films]))
 
     def without(self, cluster: int) -> Corpus:
-        """Leave one cluster out of training and validation, whole patients; the test part stays.
+        """Leave one cluster out of training and validation, whole patients and their
+        near-duplicates; the test part stays.
 
         Its films become the part `LEFT_OUT`. Raises ValueError for a cluster that is not there.
         """
-        clusters = clusters_of(self.pixels)
+        clusters = clusters_of(self.pixels, np.flatnonzero(self.parts != splits.TEST))
         if cluster not in clusters:
             raise ValueError(f"There is no cluster {cluster}; there are 0 to {clusters.max()}.")
-        patients = [film.patient or film.name for film in self.films.films]
-        inside = {who for who, own in zip(patients, clusters, strict=True) if own == cluster}
+        tied = splits.groups_of(self.films.films, splits.near_duplicates(self.pixels))
+        inside = {who for who, own in zip(tied, clusters, strict=True) if own == cluster}
         parts = self.parts.astype(object)
-        for position, who in enumerate(patients):
+        for position, who in enumerate(tied):
             if who in inside and parts[position] != splits.TEST:
                 parts[position] = LEFT_OUT if clusters[position] == cluster else ""
         return replace(self, parts=parts.astype(np.str_), clusters=clusters)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
 from ml import architectures, bundle
-from ml.architectures import NONE, Options
+from ml.architectures import IMAGENET, NONE, Options
 from ml.training.fit import WEIGHTS
 from ml.training.layers import OFF, Augmentation
-from ml.training.run import SPLIT, Run, RunError, read_run
+from ml.training.run import RUN, SPLIT, Run, RunError, read_run
 from ml.training.split import split_digest
 from ml.training.targets import BINARY, FINDINGS
 
@@ -89,7 +90,10 @@ def open_entrant(folder: Path) -> Entrant:
         raise RunError(f"The run in {folder.name} is not finished; give its command again.")
     if run.raw["plan"]["head"] == FINDINGS and "pneumonia" not in run.raw["outputs"]:
         raise RunError(f"None of the findings of {folder.name} is pneumonia.")
-    return _of_run(run)
+    try:
+        return _of_run(run)
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{RUN} of {folder.name} lacks {error}; train it again.") from error
 
 
 def _of_run(run: Run) -> Entrant:
@@ -103,7 +107,7 @@ def _of_run(run: Run) -> Entrant:
         width=plan["width"],
         head=plan["head"],
         outputs=tuple(raw["outputs"]),
-        initialisation=raw.get("initialisation") or _initialisation(plan),
+        initialisation=raw.get("initialisation") or _initialisation(raw),
         augmentation=raw.get("augmentation") or _augmentation(plan),
         seed=plan["seed"],
         epochs=len(raw["history"]),
@@ -117,8 +121,13 @@ def _of_run(run: Run) -> Entrant:
     )
 
 
-def _initialisation(plan: dict[str, Any]) -> str:
-    return "from scratch" if plan["weights"] == NONE else "ImageNet"
+def _initialisation(raw: dict[str, Any]) -> str:
+    """Where the weights began; of a file the name that the command tells."""
+    known = {NONE: "from scratch", IMAGENET: "ImageNet"}
+    if (weights := raw["plan"]["weights"]) in known:
+        return known[weights]
+    named = re.search(r"--weights (\S+)", raw["command"])
+    return named[1].removesuffix(".weights.h5") if named else "given weights"
 
 
 def _augmentation(plan: dict[str, Any]) -> str:

@@ -92,7 +92,7 @@ def fit_on_features(recipe: Recipe, corpus: Corpus, out: Path, progress: Progres
     for name, (_classifier, seconds) in fitted.items():
         folder = out / f"{'+'.join(e.name for e in recipe.backbones)}-{name}"
         _write(recipe, name, corpus, folder, seconds)
-        keep_scores(folder, folder.name, found[name])
+        keep_scores(folder, corpus, found[name])
         runs.append(folder)
     return runs
 

@@ -12,7 +12,7 @@ from ml.training import views
 from ml.training.corpus import LEFT_OUT, shrunk
 from ml.training.films import Epoch
 from ml.training.fit import raw_logits
-from ml.training.split import TEST, VALIDATION
+from ml.training.split import TEST, VALIDATION, split_digest
 from ml.training.targets import pneumonia_logit
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def score(entrant: Entrant, corpus: Corpus, cache: Path, progress: Progress) -> 
     on a logit that is not finite.
     """
     if not entrant.is_network:
-        return _scores_of_a_classifier(entrant)
-    identity = _identity(entrant, corpus)
+        return _scores_of_a_classifier(entrant, corpus)
+    identity = _identity(corpus, bundle.file_digest(entrant.weights))
     path = cache / f"{entrant.name}-{SCORES}"
     if (found := _kept(path, identity)) is not None:
         return found
@@ -52,20 +52,16 @@ def score(entrant: Entrant, corpus: Corpus, cache: Path, progress: Progress) -> 
     return scores
 
 
-def keep_scores(folder: Path, name: str, scores: Scores) -> None:
+def keep_scores(folder: Path, corpus: Corpus, scores: Scores) -> None:
     """Keep the scores of a classifier that is not kept itself, in its run's folder."""
-    _keep(folder / f"{name}-{SCORES}", _views_only(), scores)
+    _keep(folder / f"{folder.name}-{SCORES}", _identity(corpus), scores)
 
 
-def _scores_of_a_classifier(entrant: Entrant) -> Scores:
-    found = _kept(entrant.folder / f"{entrant.name}-{SCORES}", _views_only())
+def _scores_of_a_classifier(entrant: Entrant, corpus: Corpus) -> Scores:
+    found = _kept(entrant.folder / f"{entrant.name}-{SCORES}", _identity(corpus))
     if found is None:
-        raise ValueError(f"The scores of {entrant.name} are of older views; fit it again.")
+        raise ValueError(f"The scores of {entrant.name} are of other films or views; fit it again.")
     return found
-
-
-def _views_only() -> str:
-    return json.dumps([views.NUMBER, SEED])
 
 
 def _keep(path: Path, identity: str, scores: Scores) -> None:
@@ -104,9 +100,10 @@ def _pass(
     return pneumonia_logit(entrant.head, entrant.outputs, logits)
 
 
-def _identity(entrant: Entrant, corpus: Corpus) -> str:
-    weights = bundle.file_digest(entrant.weights)
-    return json.dumps([weights, entrant.split_sha256, views.NUMBER, SEED, len(corpus.pixels)])
+def _identity(corpus: Corpus, weights: str = "") -> str:
+    """What scores depend on; another identity is scored anew."""
+    split = split_digest(corpus.split_csv())
+    return json.dumps([weights, split, corpus.digest(), views.NUMBER, SEED])
 
 
 def _kept(path: Path, identity: str) -> Scores | None:

@@ -43,7 +43,7 @@ def split_films(
     links: pairs of film positions that must stay together (near-duplicates).
     Returns the part of each film, in order. A film without a patient is its own patient.
     """
-    groups = _groups(films, links)
+    groups = groups_of(films, links)
     members: dict[str, list[int]] = defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
@@ -75,7 +75,8 @@ def check_disjoint(groups: Sequence[str], parts: Sequence[str]) -> None:
             raise SplitError(f"one patient's films stand in both {seen[group]} and {part}")
 
 
-def _groups(films: Sequence[LabelledFilm], links: Sequence[tuple[int, int]]) -> list[str]:
+def groups_of(films: Sequence[LabelledFilm], links: Sequence[tuple[int, int]]) -> list[str]:
+    """What stays together, for each film: its patient, and whoever near-duplicates tie to them."""
     names = [film.patient or f"film:{film.name}" for film in films]
     parent = {name: name for name in names}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.reports.champion import MARGIN, Candidate, NoChampion, choose
+from ml.reports.champion import MARGIN, Candidate, choose
 
 GOOD = {"milliseconds": 10.0, "megabytes": 5.0, "explains": True, "is_binary": True}
 
@@ -40,8 +40,9 @@ def test_what_cannot_be_a_bundle_never_wins(facts: dict[str, float | bool], why:
     found = choose([candidate("barred", 1.0, **facts), candidate("allowed", 0.6)])
     assert found["name"] == "allowed"
     assert why in found["verdicts"]["barred"]
-    with pytest.raises(NoChampion):
-        choose([candidate("barred", 1.0, **facts)])
+    alone = choose([candidate("barred", 1.0, **facts)])
+    assert alone["name"] == ""
+    assert why in alone["verdicts"]["barred"]
 
 
 candidates = st.lists(

@@ -221,7 +221,7 @@ def test_scores_far_apart_are_told_apart_in_a_left_out_cluster(
 
 
 def test_points_that_coincide_are_both_named(out: Path) -> None:
-    from ml.reports.comparison_pages import _cutoffs
+    from ml.reports.comparison_tables import _cutoffs
 
     report = report_of(out)
     (entry,) = [e for e in report["entrants"] if e["name"] == report["champion"]["name"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,3 +70,17 @@ def test_scores_far_apart_are_ranked_as_they_are(corpus: Corpus) -> None:
     huge = np.where(truth, 900.0, 800.0)  # a sigmoid would round both to 1
     found = hardness(corpus, scored(corpus, huge, list(tried)), tried, resamples=20)
     assert found.mean.value == 1.0
+
+
+def test_the_test_part_has_no_say_in_the_trials(corpus: Corpus) -> None:
+    """Other test films, the same trials: nothing that is chosen by them has seen the test part."""
+    where = np.arange(FILMS)
+    parts = np.where(where % 4 == 0, "test", corpus.parts)
+    other = corpus.pixels.copy()
+    other[parts == "test"] = 255 - other[parts == "test"]
+    one, another = (
+        dataclasses.replace(corpus, parts=parts, pixels=p) for p in (corpus.pixels, other)
+    )
+    for first, second in zip(trials(one), trials(another), strict=True):
+        assert first.name == second.name
+        np.testing.assert_array_equal(first.counts, second.counts)
