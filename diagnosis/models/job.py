@@ -53,6 +53,11 @@ class Job(models.Model):
                 name="job_leases",
                 condition=Q(status=JobStatus.RUNNING),
             ),
+            models.Index(
+                fields=["finished_at"],
+                name="job_ended",
+                condition=Q(finished_at__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
