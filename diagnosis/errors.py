@@ -18,6 +18,7 @@ class DiagnosisError(Exception):
     code = "ERROR"
     message = "The request could not be carried out."
     http_status = 400
+    retry_after: int | None = None  # seconds, as the header tells them
 
     def __init__(self, message: str = "", *, code: str = "", **details: Any) -> None:
         self.message = message or self.message
@@ -121,6 +122,25 @@ class StorageUnavailable(DiagnosisError):
     code = "STORAGE_UNAVAILABLE"
     message = "The film store cannot be reached. Try again in a minute."
     http_status = 503
+
+
+class StorageFull(DiagnosisError):
+    code = "STORAGE_FULL"
+    message = (
+        "The film store is almost full, and nothing was stored. "
+        "Ask an administrator to make room; what was submitted before can be read."
+    )
+    http_status = 507
+
+
+class TooManyWaiting(DiagnosisError):
+    code = "TOO_MANY_WAITING"
+    message = "Too many films are waiting for their analysis; nothing was stored."
+    http_status = 429
+
+    def __init__(self, message: str = "", *, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.retry_after = retry_after
 
 
 class DatabaseUnavailable(DiagnosisError):

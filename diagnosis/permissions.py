@@ -61,6 +61,7 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "api-studies": WORKLIST,
     "api-study": WORKLIST,
     "api-study-readings": WORKLIST,
+    "api-queue": WORKLIST,
     "api-film": WORKLIST,
     "api-heat-map": WORKLIST,
     "api-schema": STAFF,

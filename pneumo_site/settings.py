@@ -175,6 +175,12 @@ MAX_FILM_PIXELS = env.integer("PNEUMO_MAX_PIXELS", 40_000_000)
 # Far longer than any upload between its file and its commit.
 ORPHAN_AGE = env.duration("PNEUMO_ORPHAN_AGE", "24h", low=timedelta(minutes=10))
 
+# Back-pressure
+MAX_WAITING_PER_USER = env.integer("PNEUMO_MAX_WAITING_PER_USER", 2000)
+MAX_WAITING_PER_SITE = env.integer("PNEUMO_MAX_WAITING_PER_SITE", 10_000)
+DISK_MAX_PERCENT = env.integer("PNEUMO_DISK_MAX_PERCENT", 95, high=100)
+DISK_MIN_FREE_BYTES = env.integer("PNEUMO_DISK_MIN_FREE_MB", 2048, low=0) * 1024 * 1024
+
 # Worker
 MODEL_DIR = Path(env.text("PNEUMO_MODEL_DIR", str(BASE_DIR / "models"))).resolve()
 ENGINE = env.choice("PNEUMO_ENGINE", "auto", ["auto", "keras", "fake"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from diagnosis.queries import studies
-from diagnosis.states import JobStatus, Opinion
+from diagnosis.queries import queue, studies
+from diagnosis.states import JobStatus, Opinion, Priority
 
 if TYPE_CHECKING:
     from diagnosis.models import Image, Job, Result, Study
+    from diagnosis.queries.queue import Queue
 
 RESEARCH_USE = "Research use only, not a diagnosis."
 NEVER_QUEUED = "WAITING_FOR_MODEL"  # accepted while no model was active
@@ -172,8 +174,32 @@ class StudyAnswer(RowAnswer):
         return ReadingAnswer(studies.readings(study), many=True).data
 
 
+class ExpectedWait(serializers.Serializer[Any]):
+    """Seconds until what waits now, up to this priority, is analysed; null: not known."""
+
+    STAT = serializers.IntegerField(allow_null=True)
+    URGENT = serializers.IntegerField(allow_null=True)
+    ROUTINE = serializers.IntegerField(allow_null=True)
+
+
+class QueueAnswer(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField(source="depth", help_text="Films of all sites.")
+    running = serializers.IntegerField(help_text="Films being analysed.")
+    workers = serializers.IntegerField(help_text="Those that gave a sign of life.")
+    expected_wait_seconds = serializers.SerializerMethodField()
+    unknown_because = serializers.CharField(help_text="Why no wait is told; else empty.")
+
+    @extend_schema_field(ExpectedWait)
+    def get_expected_wait_seconds(self, queue: Queue) -> dict[str, int | None]:
+        waits = {priority: queue.expected_wait(priority) for priority in Priority}
+        return {
+            str(priority): None if wait is None else math.ceil(wait.total_seconds())
+            for priority, wait in waits.items()
+        }
+
+
 class AcceptedAnswer(serializers.Serializer[Any]):
-    """The study that was accepted, and a code for each film that was sent."""
+    """The study that was accepted, a code for each film that was sent, and what waits now."""
 
     uid = serializers.UUIDField()
     state = serializers.CharField()
@@ -181,6 +207,11 @@ class AcceptedAnswer(serializers.Serializer[Any]):
     site = serializers.CharField(source="site.code")
     submitted_at = serializers.DateTimeField()
     films = ReportedFilmAnswer(many=True, source="intake_report")
+    queue = serializers.SerializerMethodField()
+
+    @extend_schema_field(QueueAnswer)
+    def get_queue(self, study: Study) -> Any:
+        return QueueAnswer(queue.state()).data
 
 
 class WorklistAnswer(serializers.Serializer[Any]):

@@ -17,7 +17,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """The answer to a refusal; None, so a logged 500, for what nobody foresaw."""
     if refusal := refusal_of(error):
         set_rollback()
-        return _answer(refusal.code, refusal.message, refusal.http_status, refusal.details)
+        answer = _answer(refusal.code, refusal.message, refusal.http_status, refusal.details)
+        if refusal.retry_after is not None:
+            answer["Retry-After"] = str(refusal.retry_after)
+        return answer
     if isinstance(error, SuspiciousOperation):
         return _answer("BAD_REQUEST", "The request is malformed or has too many parts.", 400, {})
     response = drf_handler(error, context)

@@ -16,7 +16,7 @@ from diagnosis.actors import actor_of
 from diagnosis.api import answers
 from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery
 from diagnosis.permissions import Role, require
-from diagnosis.queries import studies
+from diagnosis.queries import queue, studies
 from diagnosis.services import intake, readings, viewing
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class StudiesView(APIView):
         responses={
             (201, "application/json"): answers.AcceptedAnswer,
             (200, "application/json"): answers.AcceptedAnswer,
-            **dict.fromkeys([403, 409, 413, 422, 503], _REFUSED),
+            **dict.fromkeys([403, 409, 413, 422, 429, 503, 507], _REFUSED),
         },
     )
     def post(self, request: Request) -> Response:
@@ -73,6 +73,13 @@ class StudiesView(APIView):
             user=request.user, actor=actor_of(request), submission=submission
         )
         return Response(answers.AcceptedAnswer(study).data, status=201 if is_new else 200)
+
+
+class QueueView(APIView):
+    @extend_schema(responses=answers.QueueAnswer)
+    def get(self, request: Request) -> Response:
+        """How many films wait, and how long a new one is expected to."""
+        return Response(answers.QueueAnswer(queue.state()).data)
 
 
 class StudyView(APIView):

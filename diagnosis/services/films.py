@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,6 +83,37 @@ def require_reachable() -> None:
     """Raise StorageUnavailable where the store as a whole is away, such as a share not mounted."""
     if not os.access(settings.FILM_DIR, os.R_OK | os.X_OK) and Image.objects.exists():
         raise StorageUnavailable
+
+
+def _nearest_folder() -> Path:
+    """The store's folder; before the first film, the one in which it will be made."""
+    folder: Path = settings.FILM_DIR
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+def has_room() -> bool:
+    """Whether the disk of the store is below both watermarks. Raises StorageUnavailable."""
+    try:
+        disk = shutil.disk_usage(_nearest_folder())
+    except OSError as error:
+        raise StorageUnavailable from error
+    # Of what we may use: a reserve for root counts neither as used nor as free.
+    percent = 100 * disk.used / max(disk.used + disk.free, 1)
+    return percent < settings.DISK_MAX_PERCENT and disk.free >= settings.DISK_MIN_FREE_BYTES
+
+
+def prove_writable() -> None:
+    """Write a file without a name, which is gone at once. Raises StorageUnavailable."""
+    try:
+        require_reachable()
+        with tempfile.TemporaryFile(dir=_nearest_folder()) as file:
+            file.write(b"1")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StorageUnavailable from error
 
 
 def read(*, key: str, sha256: str) -> bytes:

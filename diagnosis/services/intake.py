@@ -15,7 +15,15 @@ from diagnosis.errors import FilmTooLarge, IdempotencyConflict, InvalidInput, No
 from diagnosis.models import Image, Patient, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require, sites_of
-from diagnosis.services import audit, films, identity, jobs, lifecycle, model_versions
+from diagnosis.services import (
+    admission,
+    audit,
+    films,
+    identity,
+    jobs,
+    lifecycle,
+    model_versions,
+)
 from diagnosis.states import Priority, StudyState
 from ml.contracts import FilmError
 from ml.pixels import normalise, verify
@@ -82,13 +90,14 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
     """Accept a study; returns it and whether it is new (False: the key was seen before).
 
     At least one good film is accepted, with a report per film; none raises NoUsableFilm and
-    stores nothing. Also raises NotPermitted, InvalidInput, PatientMismatch, IdempotencyConflict
-    and StorageUnavailable.
+    stores nothing. Also raises NotPermitted, InvalidInput, PatientMismatch, IdempotencyConflict,
+    TooManyWaiting, StorageFull and StorageUnavailable.
     """
     _guard(user, submission)
     digest = _request_digest(submission)
     if earlier := _earlier(user, submission, digest):
         return earlier, False
+    admission.check(user=user, site=submission.site)
     good, report = check_films(submission.films)
     if not good:
         raise _nothing_usable(report)

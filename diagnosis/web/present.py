@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from diagnosis.web import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from diagnosis.models import AuditEvent, Image, Job, Result, Study
+    from diagnosis.queries.queue import Queue
 
 _WAITING = {JobStatus.QUEUED: "Waiting for a worker", JobStatus.RUNNING: "Being analysed"}
 
@@ -199,6 +201,29 @@ def _detail(row: AuditEvent) -> str:
     if after.get("is_late"):
         parts.append("late")
     return " · ".join(parts)
+
+
+def queue_told(queue: Queue) -> str:
+    """How deep the queue is, and how long a new film is expected to wait."""
+    count = queue.depth
+    few = {0: "No film is waiting.", 1: "1 film is waiting."}
+    waiting = few.get(count, f"{count} films are waiting.")
+    told = {
+        words.PRIORITIES[priority]: _at_most(wait)
+        for priority in Priority
+        if (wait := queue.expected_wait(priority)) is not None
+    }
+    if not told:
+        return f"{waiting} {queue.unknown_because} How long an analysis will take is not known."
+    spans = set(told.values())
+    if len(spans) > 1:
+        spans = {", ".join(f"{priority} {span}" for priority, span in told.items())}
+    return f"{waiting} Expected until a new film is analysed: {spans.pop()}."
+
+
+def _at_most(wait: timedelta) -> str:
+    minutes = math.ceil(wait.total_seconds() / 60)
+    return "less than 1 min" if minutes <= 1 else duration(minutes * 60)
 
 
 @dataclass(frozen=True, slots=True)

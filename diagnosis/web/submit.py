@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.shortcuts import redirect, render
@@ -11,7 +11,9 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
 from diagnosis.actors import actor_of
+from diagnosis.queries import queue
 from diagnosis.services import intake
+from diagnosis.web import present
 from diagnosis.web.forms import SubmitForm
 
 if TYPE_CHECKING:
@@ -37,9 +39,16 @@ def _submit(request: HttpRequest, form: SubmitForm) -> Study:
 
 
 def _page(request: HttpRequest, form: SubmitForm) -> HttpResponse:
-    context = {"form": form, "max_megabytes": settings.MAX_FILM_BYTES // (1024 * 1024)}
-    template = "submit/_messages.html" if _is_htmx(request) else "submit/page.html"
-    return render(request, template, context, status=form.status)
+    context: dict[str, Any] = {"form": form}
+    template = "submit/_messages.html"
+    if not _is_htmx(request):
+        template = "submit/page.html"
+        context["max_megabytes"] = settings.MAX_FILM_BYTES // (1024 * 1024)
+        context["queue"] = present.queue_told(queue.state())
+    response = render(request, template, context, status=form.status)
+    if form.refusal is not None and form.refusal.retry_after is not None:
+        response["Retry-After"] = str(form.refusal.retry_after)
+    return response
 
 
 def _go_to(request: HttpRequest, study: Study) -> HttpResponse:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 RETRY_SECONDS = 0.5
+FULL_QUEUE = 429  # passes by itself
+FULL_STORE = 507  # does not
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -34,7 +36,8 @@ class Unreachable(Exception):  # noqa: N818 - a state of the web process
 
 @dataclass(frozen=True)
 class Api:
-    """`patience`: seconds for which a request is repeated while the web process does not answer.
+    """`patience`: seconds for which a request is repeated while the web process does not answer
+    or the queue is full.
 
     Repeating a submission is safe, because it carries an Idempotency-Key.
     """
@@ -72,7 +75,7 @@ class Api:
                 status, answer = 503, {}
             if status < 400:
                 return answer
-            if status < 500:
+            if status == FULL_STORE or (status < 500 and status != FULL_QUEUE):
                 raise Refused(answer.get("code", str(status)), answer.get("message", ""), answer)
             if time.monotonic() > deadline:
                 raise Unreachable(f"{path} gave no answer for {self.patience:.0f} s")

@@ -83,16 +83,17 @@ def test_submits_form_and_film_without_the_files_name(web: Web, film: Path) -> N
     assert b'filename="film.jpg"' in body
 
 
-def test_a_refusal_carries_its_code(web: Web, film: Path) -> None:
-    web.answers = [(422, {"code": "NO_USABLE_FILM", "message": "None.", "films": []})]
+@pytest.mark.parametrize("status", [422, 507])
+def test_a_refusal_carries_its_code(web: Web, film: Path, status: int) -> None:
+    web.answers = [(status, {"code": "NO_USABLE_FILM", "message": "None.", "films": []})]
     with pytest.raises(Refused, match="NO_USABLE_FILM: None") as caught:
         api(web.port).submit(form={}, film=film)
     assert caught.value.code == "NO_USABLE_FILM"
-    assert len(web.asked) == 1, "bad input is never sent again"
+    assert len(web.asked) == 1, "what will not pass by itself is never sent again"
 
 
 def test_repeats_a_submission_with_the_same_key_while_the_server_ails(web: Web, film: Path) -> None:
-    web.answers = [(500, {}), (503, {}), (201, {"uid": "u-1"})]
+    web.answers = [(500, {}), (503, {}), (429, {}), (201, {"uid": "u-1"})]
     assert api(web.port).submit(form={}, film=film)["uid"] == "u-1"
     assert len({headers["Idempotency-Key"] for _, _, headers, _ in web.asked}) == 1
 
