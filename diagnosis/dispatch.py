@@ -71,6 +71,17 @@ def ring_on_commit() -> None:
     transaction.on_commit(ring, robust=True)
 
 
+def answers() -> bool:
+    """Whether the broker answers now, whatever the breaker says; within some of its time-outs."""
+    try:
+        with _bell().connection_for_write() as connection, connection.channel() as channel:
+            channel.client.ping()  # type: ignore[attr-defined]  # kombu types the base class alone
+    except Exception as error:
+        logger.warning("broker does not answer (%s)", type(error).__name__)
+        return False
+    return True
+
+
 def ring() -> bool:
     """Send one message, if the broker answers in time. Returns whether it was sent."""
     if not breaker.allows():

@@ -44,6 +44,7 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "login": EVERYBODY,
     "logout": EVERYBODY,
     "healthz": EVERYBODY,
+    "readyz": EVERYBODY,
     "home": STAFF,
     "worklist": WORKLIST,
     "worklist-rows": WORKLIST,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from diagnosis.actors import actor_of
 from diagnosis.admin.forms import OwnPasswordForm
 from diagnosis.permissions import Role, roles_of, visible_to
-from diagnosis.services import audit, viewing
+from diagnosis.services import audit, readiness, viewing
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -36,6 +36,10 @@ class PneumoAdminSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return is_administrator(request)
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """What is not well stands above the list: the first page is the one that is looked at."""
+        return super().index(request, {"alarms": readiness.alarms(), **(extra_context or {})})
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """There is one login page, so that whatever guards it guards this door, too."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
 # Many polls long, so that a busy machine does not make a worker look dead.
 SIGN_OF_LIFE = timedelta(seconds=30)
 _LATELY = timedelta(minutes=10)
@@ -73,16 +75,19 @@ def state() -> Queue:
         waiting[priority] = count
         if now - oldest > timedelta(minutes=PENDING_ALARM_MINUTES[priority]):
             late.add(priority)
-    held = Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__gt=now)
-    at_work = list(held.values_list("worker", flat=True))
-    return Queue(
-        waiting, frozenset(late), len(at_work), len(_alive(at_work, now)), _seconds_per_film(now)
-    )
+    running = _held(now).count()
+    return Queue(waiting, frozenset(late), running, len(alive()), _seconds_per_film(now))
 
 
-def _alive(at_work: Iterable[str], now: datetime) -> set[str]:
-    """A worker gives no sign of life during a batch, but it keeps its leases."""
+def _held(now: datetime) -> QuerySet[Job]:
+    return Job.objects.filter(status=JobStatus.RUNNING, lease_expires_at__gt=now)
+
+
+def alive() -> set[str]:
+    """The workers' names. One gives no sign of life during a batch, but it keeps its leases."""
+    now = db_now()
     seen = WorkerHeartbeat.objects.filter(seen_at__gt=now - SIGN_OF_LIFE)
+    at_work = _held(now).values_list("worker", flat=True)
     return {*seen.values_list("name", flat=True), *at_work}
 
 

@@ -1,27 +1,21 @@
-"""The door: log-in, log-out, home, and the sign of life for a load balancer."""
+"""The door: log-in, log-out and home."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import views as auth
-from django.db import DatabaseError
-from django.http import JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from diagnosis.actors import actor_of
-from diagnosis.models.clock import db_now
 from diagnosis.permissions import may_open
 from diagnosis.services import sessions
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AuthenticationForm
     from django.http import HttpRequest, HttpResponse
-
-logger = logging.getLogger(__name__)
 
 
 class LogIn(auth.LoginView):
@@ -60,14 +54,3 @@ logout = LogOut.as_view()
 def home(request: HttpRequest) -> HttpResponse:
     """Each role's own first page."""
     return redirect("worklist" if may_open(request.user, "worklist") else "audit")
-
-
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers, else 503; says nothing else."""
-    try:
-        db_now()
-    except DatabaseError as error:
-        logger.error("database does not answer (%s)", type(error).__name__)  # noqa: TRY400
-        return JsonResponse({"status": "unavailable"}, status=503)
-    return JsonResponse({"status": "ok"})

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, session, sign, study, submit, worklist
+from diagnosis.web import audit, films, health, session, sign, study, submit, worklist
 
 urlpatterns = [
     path("", session.home, name="home"),
     path("login/", session.login, name="login"),
     path("logout/", session.logout, name="logout"),
-    path("healthz", session.healthz, name="healthz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("worklist/", worklist.worklist, name="worklist"),
     path("worklist/rows/", worklist.rows, name="worklist-rows"),
     path("submit/", submit.submit, name="submit"),

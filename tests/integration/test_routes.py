@@ -284,7 +284,7 @@ def test_what_a_role_may_never_open(role: Role) -> None:
     opened = {name for name, roles in ROUTES.items() if roles is None or role in roles}
     assert opened & NEVER[role] == set()
     everybodys = {name for name, roles in ROUTES.items() if roles is None}
-    assert everybodys == {"login", "logout", "healthz"}
+    assert everybodys == {"login", "logout", "healthz", "readyz"}
 
 
 def test_the_walk_sees_the_admin_and_the_api() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError
 from django.urls import reverse
 
 PASSWORD = "a-long-test-password"  # noqa: S105
@@ -76,20 +75,6 @@ def test_the_log_in_never_leads_to_itself(as_user: Any, radiologist: Any, then: 
     login = reverse("login")
     answer = as_user(radiologist).get(login, {"next": then.format(login, login)}, follow=True)
     assert answer.redirect_chain == [(reverse("home"), 302), (reverse("worklist"), 302)]
-
-
-def test_healthz_needs_no_log_in(client: Any) -> None:
-    answer = client.get(reverse("healthz"))
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-def test_healthz_reports_a_lost_database(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost() -> None:
-        raise OperationalError
-
-    monkeypatch.setattr("diagnosis.web.session.db_now", lost)
-    answer = client.get(reverse("healthz"))
-    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
 
 
 def test_unknown_addresses_get_the_products_own_page(client: Any, settings: Any) -> None:
