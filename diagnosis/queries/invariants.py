@@ -109,9 +109,14 @@ CHECKS: tuple[Check, ...] = (
     waiting_jobs_can_be_claimed,
     trail_is_complete,
 )
+# In a database that nobody runs yet, leases end and are not taken back.
+KEPT_BY_SWEEPER = frozenset({leases_are_reaped, waiting_jobs_can_be_claimed})
 
 
-def breaches(*, drained: bool = False) -> list[str]:
+def breaches(*, drained: bool = False, sweeper_runs: bool = True) -> list[str]:
     """Every breach found, in words without patient data; an empty list is a pass."""
-    checks = (*CHECKS, all_jobs_ended) if drained else CHECKS
+    checks = (
+        *(check for check in CHECKS if sweeper_runs or check not in KEPT_BY_SWEEPER),
+        *((all_jobs_ended,) if drained else ()),
+    )
     return [line for check in checks for line in check()]

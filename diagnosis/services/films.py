@@ -46,8 +46,17 @@ def _path(key: str) -> Path:
 
 
 def put(*, data: bytes) -> StoredFilm:
-    """Write to `.part`, sync, rename, sync the folders: a name that exists holds all its bytes."""
+    """Write to `.part`, sync, rename, sync the folders: a name that exists holds all its bytes.
+
+    Raises StorageUnavailable.
+    """
     key = secrets.token_hex(16)
+    place(key=key, data=data)
+    return StoredFilm(key, digest_of(data), len(data))
+
+
+def place(*, key: str, data: bytes) -> None:
+    """Write the film under the key that its row names."""
     path = _path(key)
     part = path.with_suffix(".part")
     try:
@@ -62,7 +71,6 @@ def put(*, data: bytes) -> StoredFilm:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise StorageUnavailable from error
-    return StoredFilm(key, digest_of(data), len(data))
 
 
 def _sync_folders(folder: Path) -> None:
