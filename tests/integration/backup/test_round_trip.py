@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import threading
+from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.urls import reverse
 
-from diagnosis.models import AuditEvent, Image, Study
+from diagnosis.models import AuditEvent, Image, Job, Study
+from diagnosis.models.clock import db_now
 from diagnosis.queries import invariants
 from diagnosis.services import backup, films
 from tests.films import as_png8, chest
@@ -166,6 +168,18 @@ def test_a_film_that_the_store_lost_is_told_and_the_rest_is_saved(
         told("restore", str(target), "--verify")
     assert Study.objects.count() == 4
     assert len(list(films.stored())) == 3
+
+
+def test_a_lease_of_that_time_is_no_difference(
+    lived_in: list[Study], target: Path, lose_everything: Any
+) -> None:
+    """An hour after the backup nobody has taken it back yet: no sweeper runs before the restore ends."""
+    held = Job.objects.filter(status="RUNNING")
+    assert held.update(lease_expires_at=db_now() - timedelta(hours=1)) == 1
+    assert len(invariants.breaches()) == 1
+    told("backup", str(target))
+    lose_everything()
+    told("restore", str(target), "--verify")
 
 
 def test_a_store_that_is_away_is_no_backup(
