@@ -43,6 +43,7 @@ def _append_only_tables_can_be_emptied() -> Iterator[None]:
 def _own_folders(tmp_path: Path, settings: Any) -> None:
     """No test touches the developer's data; no test needs a broker unless it starts one."""
     settings.DATA_DIR = tmp_path
+    settings.ENGINE_CACHE = tmp_path / "engines"
     settings.FILM_DIR = tmp_path / "films"
     settings.FILM_DIR.mkdir()
     # A test must not fail because the machine's disk is full.
@@ -81,6 +82,16 @@ def committed_bundle() -> Path:
 def bundle_copy(committed_bundle: Path, tmp_path: Path) -> Path:
     """A copy of the committed bundle that a test may damage."""
     return Path(shutil.copytree(committed_bundle, tmp_path / committed_bundle.name))
+
+
+@pytest.fixture(scope="session")
+def openvino_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for the whole run, because each export takes a child with TensorFlow."""
+    from ml.engines import openvino_runtime
+
+    if not openvino_runtime.is_installed():
+        pytest.skip("OpenVINO has no wheel for this machine")
+    return tmp_path_factory.mktemp("engines")
 
 
 @pytest.fixture

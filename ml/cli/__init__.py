@@ -1,4 +1,6 @@
-"""The command line: python -m ml predict | evaluate | train | package | compare | features | stress"""
+"""The command line: python -m ml predict | evaluate | train | package | compare | features | stress |
+check-precision
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ml.bundle import BundleError
-from ml.cli import comparing, serving, training
+from ml.cli import comparing, precision, serving, training
 from ml.cli.words import RESEARCH_USE
 
 if TYPE_CHECKING:
@@ -33,6 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ml", description=RESEARCH_USE)
     commands = parser.add_subparsers(required=True)
-    for group in (serving, training, comparing):
+    for group in (serving, training, comparing, precision):
         group.add_to(commands)
     return parser

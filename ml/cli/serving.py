@@ -35,13 +35,20 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def load(folder: Path | None) -> Classifier:
     """The classifier of a bundle, by default of the last one below models/."""
-    from ml import bundle, engines
+    from ml import engines
+
+    classifier: Classifier = engines.load(chosen(folder))
+    return classifier
+
+
+def chosen(folder: Path | None) -> Path:
+    """The folder of a bundle. Raises FileNotFoundError where none is given and there is none."""
+    from ml import bundle
 
     directory = folder or bundle.latest(MODELS)
     if directory is None:
         raise FileNotFoundError("there is no bundle below models/; name one with --bundle")
-    classifier: Classifier = engines.load(directory)
-    return classifier
+    return directory
 
 
 def _predict(options: argparse.Namespace) -> int:

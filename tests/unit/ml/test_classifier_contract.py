@@ -1,4 +1,4 @@
-"""What every `Classifier` promises: the double and the real engine take the same tests."""
+"""What every `Classifier` promises: the double and the real engines take the same tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     from ml.contracts import Classifier, FloatArray
 
 
-@pytest.fixture(scope="module", params=["fake", pytest.param("keras", marks=pytest.mark.model)])
+ENGINES = [pytest.param(name, marks=pytest.mark.model) for name in ("keras", "openvino")]
+
+
+@pytest.fixture(scope="module", params=["fake", *ENGINES])
 def classifier(request: pytest.FixtureRequest, committed_bundle: Path) -> Classifier:
     if request.param == "fake":
         return FakeClassifier()
     from ml.engines import load
 
-    return load(committed_bundle, "keras")
+    cache = request.getfixturevalue("openvino_cache") if request.param == "openvino" else None
+    return load(committed_bundle, request.param, cache=cache)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -17,14 +16,9 @@ from ml import bundle
 from ml.bundle import BundleError
 from ml.engines import load
 from tests.films import as_png8, chest
+from tests.unit.ml.bundles import rewrite
 
 pytestmark = pytest.mark.model
-
-
-def rewrite(directory: Path, **changes: Any) -> None:
-    """A manifest with honest digests for files or facts that a test has changed."""
-    raw = {**json.loads((directory / bundle.MANIFEST).read_text()), **changes}
-    bundle.write_manifest(directory, {k: v for k, v in raw.items() if k not in {"format", "files"}})
 
 
 def spoil_weights(directory: Path, value: float) -> None:
@@ -95,7 +89,7 @@ def test_weights_of_another_network_are_refused(bundle_copy: Path) -> None:
 
 
 def test_an_unknown_engine_is_named(committed_bundle: Path) -> None:
-    with pytest.raises(ValueError, match="unknown engine 'abacus'; known: auto, keras"):
+    with pytest.raises(ValueError, match="unknown engine 'abacus'; known: auto, keras, openvino"):
         load(committed_bundle, "abacus")
 
 
