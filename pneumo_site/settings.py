@@ -183,7 +183,9 @@ DISK_MIN_FREE_BYTES = env.integer("PNEUMO_DISK_MIN_FREE_MB", 2048, low=0) * 1024
 
 # Worker
 MODEL_DIR = Path(env.text("PNEUMO_MODEL_DIR", str(BASE_DIR / "models"))).resolve()
-ENGINE = env.choice("PNEUMO_ENGINE", "auto", ["auto", "keras", "fake"])
+ENGINE = env.choice("PNEUMO_ENGINE", "auto", ["auto", "keras", "openvino", "fake"])
+PRECISION = env.choice("PNEUMO_PRECISION", "float32", ["float32", "bfloat16"])
+ENGINE_CACHE = DATA_DIR / "engines"
 FAKE_SECONDS = env.integer("PNEUMO_FAKE_MS", 0, low=0) / 1000
 BATCH_SIZE = env.integer("PNEUMO_BATCH_SIZE", 8, high=256)
 LEASE = env.duration("PNEUMO_LEASE", "30s", low=timedelta(seconds=1))

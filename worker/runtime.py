@@ -57,7 +57,12 @@ def _load(folder: str, digest: str) -> Classifier:
         return FakeClassifier(digest=digest, seconds_per_film=settings.FAKE_SECONDS)
     from ml import engines
 
-    classifier: Classifier = engines.load(settings.MODEL_DIR / folder, engine=settings.ENGINE)
+    classifier: Classifier = engines.load(
+        settings.MODEL_DIR / folder,
+        settings.ENGINE,
+        cache=settings.ENGINE_CACHE,
+        precision=settings.PRECISION,
+    )
     if classifier.info.digest != digest:
         raise ValueError("the bundle on disk is not the one that was registered")
     return classifier

@@ -1,4 +1,4 @@
-"""The worker with the committed Keras bundle: same scores as the command line, no harm by damage."""
+"""The worker with the committed bundle: same scores as the command line, no harm by damage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from diagnosis.models import Job, ModelVersion, Result
 from diagnosis.queries import invariants
@@ -45,8 +45,16 @@ def predicted(directory: Path, films: Sequence[Path]) -> list[float]:
     return [json.loads(line)["probability"] for line in done.stdout.splitlines()]
 
 
+@pytest.fixture(params=["keras", "openvino"])
+def engine(request: pytest.FixtureRequest, settings: Any) -> str:
+    settings.ENGINE = request.param
+    if request.param == "openvino":
+        settings.ENGINE_CACHE = request.getfixturevalue("openvino_cache")
+    return str(request.param)
+
+
 def test_stores_what_the_command_line_prints(
-    submit: Callable[..., Study], committed_bundle: Path, settings: Any
+    submit: Callable[..., Study], committed_bundle: Path, engine: str, settings: Any
 ) -> None:
     version = register(committed_bundle, settings)
     for film in SAMPLES:
@@ -55,6 +63,7 @@ def test_stores_what_the_command_line_prints(
     classifier = Runtime().classifier()
     assert classifier is not None
     assert classifier.info.digest == version.digest
+    assert classifier.info.engine.startswith(engine)
     assert run_batch(classifier=classifier, worker="w1") == len(SAMPLES)
 
     stored = Result.objects.order_by("job__image").values_list("probability", flat=True)
@@ -62,9 +71,47 @@ def test_stores_what_the_command_line_prints(
     assert invariants.breaches(drained=True) == []
 
 
+def test_registering_makes_the_export_that_the_worker_loads(
+    committed_bundle: Path,
+    openvino_cache: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.ENGINE, settings.ENGINE_CACHE = "openvino", openvino_cache
+    register(committed_bundle, settings)
+    monkeypatch.setattr("ml.engines.export._make", None)
+    classifier = Runtime().classifier()
+    assert classifier is not None
+    assert classifier.info.engine.startswith("openvino")
+
+
+def test_a_model_that_cannot_be_exported_is_not_registered_for_openvino(
+    committed_bundle: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise bundle.BundleError("EXPORT_FAILED", "no")
+
+    monkeypatch.setattr("ml.engines.openvino_runtime.is_installed", lambda: True)
+    monkeypatch.setattr("ml.engines.export.open_export", fail)
+    settings.ENGINE = "openvino"
+    with pytest.raises(CommandError, match="EXPORT_FAILED: no"):
+        register(committed_bundle, settings)
+    assert not ModelVersion.objects.exists()
+
+
+def test_bfloat16_without_a_check_analyses_nothing(
+    committed_bundle: Path, openvino_cache: Path, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ENGINE_CACHE, settings.PRECISION = openvino_cache, "bfloat16"
+    register(committed_bundle, settings)
+    assert Runtime().classifier() is None
+    assert "not ready: the model cannot be loaded: BundleError: " in caplog.text
+
+
 def test_a_damaged_bundle_costs_no_film_anything(
     submit: Callable[..., Study],
     bundle_copy: Path,
+    engine: str,
     settings: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

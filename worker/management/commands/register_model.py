@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from diagnosis.permissions import Actor
 from diagnosis.services import model_versions
-from ml import bundle
+from ml import bundle, engines
 
 
 class Command(BaseCommand):
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         directory = _directory(folder)
         try:
             manifest = bundle.verify(directory)
+            _prepare(directory)
         except bundle.BundleError as error:
             raise CommandError(f"{error.code}: {error}") from error
         actor = Actor.system("register_model")
@@ -40,6 +41,16 @@ class Command(BaseCommand):
         version.refresh_from_db()
         word = "registered" if created else "known already"
         self.stdout.write(f"{version}: {word}, {version.stage.lower()}, {version.digest[:12]}")
+
+
+def _prepare(directory: Path) -> None:
+    if settings.ENGINE != "fake":
+        engines.prepare(
+            directory,
+            settings.ENGINE,
+            cache=settings.ENGINE_CACHE,
+            precision=settings.PRECISION,
+        )
 
 
 def _directory(folder: str | None) -> Path:
