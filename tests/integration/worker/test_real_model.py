@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from diagnosis.models import Study
 
-pytestmark = [pytest.mark.model, pytest.mark.django_db]
+# Loading a model takes longer than a session may stand idle in a transaction.
+pytestmark = [pytest.mark.model, pytest.mark.django_db(transaction=True)]
 ROOT = Path(__file__).resolve().parents[3]
 # JPEG, 8-bit and 16-bit PNG; a DICOM's own birth date would outgrow the model's age rule
 SAMPLES = [ROOT / "samples" / name for name in ("film-01.jpg", "film-04.png", "film-09.png")]

@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *has: str) -> None:
     monkeypatch.setattr(openvino_runtime, "is_installed", lambda: "openvino" in has)
 
 
-@pytest.mark.parametrize("has", MACHINES, ids=" and ".join)
+@pytest.mark.parametrize("has", MACHINES, ids=lambda has: " and ".join(sorted(has)))
 def test_auto_follows_the_machine(
     has: frozenset[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
