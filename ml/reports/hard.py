@@ -16,9 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.metrics.bootstrap import RESAMPLES, Interval, patient_weights, percentile_interval
 from ml.metrics.scores import ranked, weighted_metrics
-from ml.quality.appearance import features
 from ml.training import views
-from ml.training.clusters import clusters_of
+from ml.training.clusters import clusters_of, glances
 from ml.training.split import TRAIN, VALIDATION
 
 if TYPE_CHECKING:
@@ -64,8 +63,9 @@ def trials(corpus: Corpus) -> list[Trial]:
     """Every hard view, and the parts that have enough films of both labels."""
     truth = corpus.truth(VALIDATION)
     everything = np.ones(len(truth), bool)
-    clusters = clusters_of(corpus.pixels, corpus.where(TRAIN))[corpus.where(VALIDATION)]
-    seen = _standard(corpus)
+    train = corpus.where(TRAIN)
+    seen = glances(corpus.pixels, train)
+    clusters = clusters_of(seen, train)[corpus.where(VALIDATION)]
     parts = {"odd films": _odd(corpus, seen), "small films": _small(corpus)}
     for number in np.unique(clusters):
         parts[f"pneumonia in cluster {number} only"] = truth == (clusters == number)
@@ -103,14 +103,6 @@ def _area(truth: BoolArray, scores: Scores, trial: Trial, weights: Float64Array)
     )
     area: Float64Array = found["roc_auc"]
     return area
-
-
-def _standard(corpus: Corpus) -> FloatArray:
-    """What is seen of every film at a glance (`ml.quality`), in units of the training films."""
-    seen = np.stack([features(film.astype(np.uint16) * np.uint16(257)) for film in corpus.pixels])
-    train = seen[corpus.where(TRAIN)]
-    standard: FloatArray = (seen - train.mean(0)) / (train.std(0) + 1e-6)
-    return standard
 
 
 def _odd(corpus: Corpus, seen: FloatArray) -> BoolArray:

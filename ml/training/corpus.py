@@ -12,7 +12,7 @@ from ml.datasets import open_films, open_listed
 from ml.pixels import preprocess
 from ml.training import split as splits
 from ml.training import targets as heads
-from ml.training.clusters import clusters_of
+from ml.training.clusters import clusters_of, glances
 from ml.training.films import load_pixels
 
 if TYPE_CHECKING:
@@ -59,13 +59,8 @@ class Corpus:
         return [film.patient or film.name for film in films]
 
     def at(self, size: int) -> UInt8Array:
-        """All films at a network's size, uint8 (n, size, size).
-
-        Up to `SIDE` by the way that serving takes; above it films are blown up from `SIDE`.
-        """
-        if size == SIDE:
-            return self.pixels
-        return np.stack([shrunk(film, size) for film in self.pixels])
+        """All films at a network's size, uint8 (n, size, size)."""
+        return at_size(self.pixels, size)
 
     def digest(self) -> str:
         """SHA-256 over the pixels: scores of other films are other scores."""
@@ -100,7 +95,8 @@ class Corpus:
 
         Its films become the part `LEFT_OUT`. Raises ValueError for a cluster that is not there.
         """
-        clusters = clusters_of(self.pixels, np.flatnonzero(self.parts != splits.TEST))
+        known = np.flatnonzero(self.parts != splits.TEST)
+        clusters = clusters_of(glances(self.pixels, known), known)
         if cluster not in clusters:
             raise ValueError(f"There is no cluster {cluster}; there are 0 to {clusters.max()}.")
         tied = splits.groups_of(self.films.films, splits.near_duplicates(self.pixels))
@@ -112,8 +108,17 @@ class Corpus:
         return replace(self, parts=parts.astype(np.str_), clusters=clusters)
 
 
-def shrunk(film: UInt8Array, size: int) -> UInt8Array:
-    """One film uint8 (S, S) at a network's size."""
+def at_size(films: UInt8Array, size: int) -> UInt8Array:
+    """Films uint8 (n, SIDE, SIDE) at a network's size.
+
+    Up to `SIDE` by the way that serving takes; above it films are blown up from `SIDE`.
+    """
+    if films.shape[1] == size:
+        return films
+    return np.stack([_resized(film, size) for film in films])
+
+
+def _resized(film: UInt8Array, size: int) -> UInt8Array:
     small = preprocess(film.astype(np.uint16) * np.uint16(257), size)[..., 0]
     return np.rint(small * 255).astype(np.uint8)
 

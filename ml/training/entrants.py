@@ -11,7 +11,6 @@ import h5py
 
 from ml import architectures, bundle
 from ml.architectures import IMAGENET, NONE, Options
-from ml.training.fit import WEIGHTS
 from ml.training.layers import OFF, Augmentation
 from ml.training.run import RUN, SPLIT, Run, RunError, read_run
 from ml.training.split import split_digest
@@ -48,7 +47,7 @@ class Entrant:
 
     @property
     def weights(self) -> Path:
-        return self.folder / WEIGHTS
+        return self.folder / bundle.WEIGHTS
 
     @property
     def is_network(self) -> bool:

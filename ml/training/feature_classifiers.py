@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 
 from ml.architectures import FEATURE_SVM, described
 from ml.training import hardware, views
-from ml.training.corpus import shrunk
+from ml.training.corpus import at_size
 from ml.training.features import extractor
 from ml.training.films import Epoch
 from ml.training.run import FORMAT, SPLIT, RunError, write_run
@@ -110,7 +110,7 @@ class _Seer:
         """float32 (n, channels of all) of films uint8 (n, S, S)."""
         joined = []
         for net, size in self._nets:
-            small = films if films.shape[1] == size else np.stack([shrunk(f, size) for f in films])
+            small = at_size(films, size)
             epoch = Epoch(small, np.arange(len(small)), _BATCH)
             seen = []
             for done, (batch, _where) in enumerate(epoch.batches(), start=1):

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from ml.architectures.backbones import quicken_normalisation
+from ml.bundle import WEIGHTS
 from ml.training.augment import STRONG
 from ml.training.films import THREADS, Epoch
 from ml.training.layers import training_network
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     IntArray = NDArray[np.int64]
     Row = dict[str, float]
 
-WEIGHTS = "weights.weights.h5"
 CHECKPOINT = "checkpoint.npz"
 WARM_UP_SHARE = 0.1
 _CHANGED_NUMBER = 99  # the changed validation films are the same in every epoch

@@ -9,7 +9,7 @@ import numpy as np
 
 from ml import bundle
 from ml.training import views
-from ml.training.corpus import LEFT_OUT, shrunk
+from ml.training.corpus import LEFT_OUT, at_size
 from ml.training.films import Epoch
 from ml.training.fit import raw_logits
 from ml.training.split import TEST, VALIDATION, split_digest
@@ -91,9 +91,8 @@ def _pass(
 ) -> Float64Array:
     part, name = what
     seen = views.view(corpus.pixels[corpus.where(part)], corpus.truth(part), name, SEED)
-    if entrant.size != seen.shape[1]:
-        seen = np.stack([shrunk(film, entrant.size) for film in seen])
-    logits = raw_logits(model, Epoch(seen, np.arange(len(seen)), _BATCH))
+    small = at_size(seen, entrant.size)
+    logits = raw_logits(model, Epoch(small, np.arange(len(small)), _BATCH))
     if not np.isfinite(logits).all():
         raise ValueError(f"{entrant.name} gives a score that is not a finite number.")
     progress(f"{entrant.name}, {part}, {name}", len(seen), len(seen))
