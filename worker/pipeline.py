@@ -16,16 +16,16 @@ from django.db import connection
 from diagnosis.errors import DATABASE_AWAY, StorageUnavailable
 from diagnosis.permissions import Actor
 from diagnosis.services import films, jobs, results
-from diagnosis.states import JobCode
-from ml.contracts import FilmError, GateFinding
-from ml.inference import read_film
+from diagnosis.services.results import Ending
 from worker.leases import Leases
+from worker.reading import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from diagnosis.services.jobs import ClaimedJob
-    from ml.contracts import Classifier, FloatArray, Prediction
+    from ml.contracts import Classifier, FloatArray
+    from worker.reading import Film, Reader
 
 logger = logging.getLogger(__name__)
 # What fails here is no film's fault, and costs none of them a part of its budget.
@@ -67,78 +67,78 @@ class _Batch:
 
     def run(self) -> None:
         try:
-            self._analyse()
+            with read_ahead(self.claimed, self.classifier.info.input_size) as reader:
+                self._analyse(reader)
         except INFRASTRUCTURE:
             self._hand_back_when_possible()
             raise
 
-    def _analyse(self) -> None:
-        ready: list[tuple[ClaimedJob, FloatArray]] = []
-        for job in self.claimed:
-            if self.stopping():
-                break
-            if (film := self._prepare(job)) is not None:
-                ready.append((job, film))
+    def _analyse(self, reader: Reader) -> None:
+        """What STAT films come to is recorded at once, the rest together."""
+        found: list[Ending] = []
+        while not self.stopping() and (group := reader.take(self.classifier.info.films_at_once)):
+            found += self._answer(group)
+            if group[0][0].is_stat:
+                self._record(found)
+                found = []
+        self._record(found)
         if self.stopping():
             self._hand_back()
-            return
-        for job, prediction in self._predict(ready):
-            self._record(job, prediction)
 
-    def _prepare(self, job: ClaimedJob) -> FloatArray | None:
-        """The film ready for the model; None when the job was ended or handed back instead."""
-        mine = self._hold(job)
-        if not job.age_is_covered:
-            results.refuse(code=JobCode.AGE_OUT_OF_RANGE, **mine)
-            return None
-        try:
-            data = films.read(key=job.storage_key, sha256=job.sha256)
-            film = read_film(data, films.limits(), self.classifier.info.input_size)
-        except films.FilmMissing:
-            results.fail(code=JobCode.BLOB_CORRUPT, **mine)
-        except FilmError:
-            results.fail(code=JobCode.UNREADABLE, **mine)
-        except StorageUnavailable:
-            raise
-        except Exception:
-            logger.exception("job %s: unexpected error while reading its film", job.id)
-            jobs.retry(**mine)
-        else:
-            if not isinstance(film, GateFinding):
-                return film
-            results.refuse(code=film.code, **mine)
-        return None
+    def _answer(self, group: Sequence[tuple[ClaimedJob, Film]]) -> list[Ending]:
+        found: list[Ending] = []
+        ready: list[tuple[ClaimedJob, FloatArray]] = []
+        for job, film in group:
+            if film is None:
+                self._retry(job.id, job.attempt)
+            elif isinstance(film, Ending):
+                found.append(film)
+            else:
+                ready.append((job, film))
+        return found + self._predict(ready)
 
-    def _predict(
-        self, batch: Sequence[tuple[ClaimedJob, FloatArray]]
-    ) -> list[tuple[ClaimedJob, Prediction]]:
+    def _predict(self, batch: Sequence[tuple[ClaimedJob, FloatArray]]) -> list[Ending]:
         """Score the films together; if that fails, one by one, so that only the culprit is retried."""
         if not batch:
             return []
         try:
             scores = self.classifier.classify(np.stack([film for _job, film in batch]))
-            return [(job, score) for (job, _film), score in zip(batch, scores, strict=True)]
+            return [
+                results.scored(job.id, job.attempt, score)
+                for (job, _film), score in zip(batch, scores, strict=True)
+            ]
         except Exception:
             if len(batch) > 1:
-                return [pair for single in batch for pair in self._predict([single])]
+                return [ending for single in batch for ending in self._predict([single])]
             job = batch[0][0]
             logger.exception("job %s: unexpected error in the model", job.id)
-            jobs.retry(**self._hold(job))
+            self._retry(job.id, job.attempt)
             return []
 
-    def _record(self, job: ClaimedJob, prediction: Prediction) -> None:
+    def _record(self, endings: Sequence[Ending]) -> None:
+        """All together; if that fails, one by one, so that only the culprit is retried."""
+        if not endings:
+            return
         try:
-            results.record(prediction=prediction, model=self.classifier.info, **self._hold(job))
+            results.record(endings=endings, model=self.classifier.info, actor=self.actor)
         except INFRASTRUCTURE:
             raise
         except Exception:
-            logger.exception("job %s: unexpected error while recording its result", job.id)
-            jobs.retry(**self._hold(job))
+            if len(endings) > 1:
+                for single in endings:
+                    self._record([single])
+                return
+            (ending,) = endings
+            logger.exception("job %s: unexpected error while recording its result", ending.job_id)
+            self._retry(ending.job_id, ending.attempt)
+
+    def _retry(self, job_id: int, attempt: int) -> None:
+        jobs.retry(job_id=job_id, attempt=attempt, actor=self.actor)
 
     def _hand_back(self) -> None:
         """Release what has not ended; the fence leaves alone what has."""
         for job in self.claimed:
-            jobs.release(**self._hold(job))
+            jobs.release(job_id=job.id, attempt=job.attempt, actor=self.actor)
 
     def _hand_back_when_possible(self) -> None:
         """As soon as the database answers; the leases are kept meanwhile. Past the last pause the
@@ -150,6 +150,3 @@ class _Batch:
                 self._hand_back()
                 return
             time.sleep(pause)
-
-    def _hold(self, job: ClaimedJob) -> jobs.Hold:
-        return {"job_id": job.id, "attempt": job.attempt, "actor": self.actor}

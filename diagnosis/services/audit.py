@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from diagnosis.models import AuditEvent
 from diagnosis.models.audit import Outcome
+from diagnosis.models.clock import db_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from django.db.models import Model
 
@@ -44,15 +46,18 @@ def event(  # noqa: PLR0913 (an event has this many facts)
     reason: str = "",
     outcome: Outcome = Outcome.SUCCESS,
     model_digest: str = "",
+    at: datetime | None = None,
 ) -> AuditEvent:
     """An unsaved event; raises KeyError for a field that is not on the allow-list.
 
     An unsaved `target` stands for a record that does not exist: its kind is told, and no id.
+    at: the database's time, for many events of one moment; else the database is asked.
     """
     for name in (*(before or {}), *(after or {})):
         if name not in ALLOWED_FIELDS:
             raise KeyError(f"{name} is not on the audit allow-list")
     return AuditEvent(
+        at=at or db_now(),
         actor_id=actor.id,
         actor_name=actor.name,
         actor_role=actor.role,
@@ -76,6 +81,11 @@ def record(**fields: Any) -> AuditEvent:
     row = event(**fields)
     row.save(force_insert=True)
     return row
+
+
+def record_all(events: Sequence[AuditEvent]) -> None:
+    """Write the events of one change, in their order."""
+    AuditEvent.objects.bulk_create(events)
 
 
 def viewed(*, actor: Actor, action: str, target: Model, study: Study) -> None:

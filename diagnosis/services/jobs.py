@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from functools import reduce
+from operator import or_
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F, Q
 
 from diagnosis.errors import StaleAttempt, TransitionRefused
 from diagnosis.models import Image, Job, ModelVersion
@@ -28,20 +32,14 @@ from diagnosis.states import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+
+    from diagnosis.models import AuditEvent
 
 MAX_ERRORS = 3
 _BACKOFF = timedelta(seconds=2)
 _BACKOFF_CAP = timedelta(minutes=5)
-
-
-class Hold(TypedDict):
-    """A worker's proof of ownership, as the functions that end or hand back a job take it."""
-
-    job_id: int
-    attempt: int
-    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,7 @@ class ClaimedJob:
     sha256: str
     age_months: int
     age_range: tuple[float, float] | None
+    is_stat: bool
 
     @property
     def age_is_covered(self) -> bool:
@@ -101,22 +100,20 @@ def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:
 
     A job that has crashed before is taken alone, so that it cannot condemn a neighbour.
     """
-    actor = Actor.system(worker)
     with transaction.atomic():
         now = db_now()
-        return [
-            _claimed(job)
-            for job in _eligible(now=now, model_digest=model_digest, limit=limit)
-            if step(
-                job,
-                JobEvent.CLAIM,
-                actor=actor,
-                attempt=job.attempt + 1,
-                worker=worker,
-                started_at=now,
-                lease_expires_at=now + settings.LEASE,
-            )
-        ]
+        batch = _eligible(now=now, model_digest=model_digest, limit=limit)
+        if not batch:
+            return []
+        step_all(
+            batch,
+            JobEvent.CLAIM,
+            actor=Actor.system(worker),
+            worker=worker,
+            started_at=now,
+            lease_expires_at=now + settings.LEASE,
+        )
+        return [_claimed(job) for job in batch]
 
 
 def _eligible(*, now: datetime, model_digest: str, limit: int) -> Sequence[Job]:
@@ -140,6 +137,7 @@ def _claimed(job: Job) -> ClaimedJob:
         sha256=job.image.sha256,
         age_months=study.patient.months_old(study.submitted_at.date()),
         age_range=job.model_version.age_range,
+        is_stat=job.priority_order == PRIORITY_ORDER[Priority.STAT],
     )
 
 
@@ -158,26 +156,30 @@ def heartbeat(*, owned: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def owned(*, job_id: int, attempt: int) -> Job:
     """The job, locked, if (job, attempt) still holds it. Raises StaleAttempt otherwise."""
-    job = (
-        Job.objects.select_for_update(of=("self",))
-        .select_related("image__study__site", "model_version")
-        .get(pk=job_id)
-    )
-    if job.status != JobStatus.RUNNING or job.attempt != attempt:
+    found = owned_all(pairs=[(job_id, attempt)])
+    if not found:
         raise StaleAttempt
-    return job
+    return found[0]
 
 
-def finish(*, job: Job, event: JobEvent, actor: Actor, code: str = "", **after: Any) -> None:
-    """End a job that the caller owns; the fence is checked again by the UPDATE itself."""
-    if not step(job, event, actor=actor, audit_after=after, **ended(code)):
-        raise StaleAttempt
-    lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+def owned_all(*, pairs: Collection[tuple[int, int]]) -> list[Job]:
+    """Those of the (job, attempt) that still hold their job, locked in one order."""
+    rows = Job.objects.select_for_update(of=("self",)).filter(pk__in=[key for key, _ in pairs])
+    return [
+        job
+        for job in rows.select_related("image__study__site", "model_version").order_by("pk")
+        if job.status == JobStatus.RUNNING and (job.pk, job.attempt) in pairs
+    ]
 
 
-def release(*, job_id: int, attempt: int, actor: Actor) -> bool:
+def release(*, job_id: int, attempt: int, actor: Actor, delay: timedelta = timedelta(0)) -> bool:
     """Hand a job back unharmed: shutdown, or a fault of the infrastructure. Costs no budget."""
-    return postpone(job_id=job_id, attempt=attempt, actor=actor, delay=timedelta(0))
+    with transaction.atomic():
+        try:
+            job = owned(job_id=job_id, attempt=attempt)
+        except StaleAttempt:
+            return False
+        return step(job, JobEvent.RELEASE, actor=actor, **waiting(delay))
 
 
 def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
@@ -195,18 +197,8 @@ def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
             moved = step(
                 job, JobEvent.RETRY, actor=actor, errors=errors, **waiting(backoff(errors))
             )
-        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
         return moved
-
-
-def postpone(*, job_id: int, attempt: int, actor: Actor, delay: timedelta) -> bool:
-    """Hand a job back because storage or database failed: waits, but costs no budget."""
-    with transaction.atomic():
-        try:
-            job = owned(job_id=job_id, attempt=attempt)
-        except StaleAttempt:
-            return False
-        return step(job, JobEvent.RELEASE, actor=actor, **waiting(delay))
 
 
 def cancel(*, job: Job, actor: Actor, reason: str = "") -> None:
@@ -214,20 +206,7 @@ def cancel(*, job: Job, actor: Actor, reason: str = "") -> None:
     with transaction.atomic():
         if not step(job, JobEvent.CANCEL, actor=actor, reason=reason, **ended("")):
             raise TransitionRefused
-        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
-
-
-def move(*, job: Job, model_version: ModelVersion, actor: Actor, reason: str) -> Job | None:
-    """Queue a waiting film for another model version instead; None when a worker was faster.
-
-    One change of the study, not two: it waits for its analysis before and after.
-    """
-    with transaction.atomic():
-        if not step(job, JobEvent.CANCEL, actor=actor, reason=reason, **ended("")):
-            return None
-        successor = queue(image=job.image, model_version=model_version, actor=actor, supersedes=job)
-        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
-        return successor
+        lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
 
 
 def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
@@ -235,7 +214,7 @@ def fail_queued(*, job: Job, code: str, actor: Actor) -> bool:
     with transaction.atomic():
         moved = step(job, JobEvent.FAIL, actor=actor, **ended(code))
         if moved:
-            lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+            lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
         return moved
 
 
@@ -253,32 +232,59 @@ def step(
     *,
     actor: Actor,
     reason: str = "",
-    audit_after: dict[str, Any] | None = None,
     **changes: Any,
 ) -> bool:
     """One transition with its audit event; False when another process was faster.
 
     For the services of the queue alone: every change of a status is made here.
     """
-    before = JobStatus(job.status)
+    try:
+        step_all([job], event, actor=actor, reason=reason, **changes)
+    except StaleAttempt:
+        return False
+    return True
+
+
+def step_all(
+    moving: Sequence[Job],
+    event: JobEvent,
+    *,
+    actor: Actor,
+    reason: str = "",
+    told: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+    **changes: Any,
+) -> None:
+    """The same transition for jobs of one status, in one write, with an audit event for each.
+
+    told: further fields of a job's event, by its id. Raises StaleAttempt when another process was
+    faster with any of them; of several, the transaction must then be undone.
+    """
+    (before,) = {JobStatus(job.status) for job in moving}
     after = JOB_TRANSITIONS.get((before, event))
     if after is None:
         raise TransitionRefused
-    mine = Job.objects.filter(pk=job.pk, status=before, attempt=job.attempt)
-    if mine.update(status=after, **changes) != 1:
-        return False
-    old_attempt = job.attempt
-    for name, value in {"status": after, **changes}.items():
-        setattr(job, name, value)
-    told = {k: v for k, v in changes.items() if k in {"code", "crashes", "errors", "worker"}}
-    audit.record(
-        actor=actor,
+    raised = 1 if event is JobEvent.CLAIM else 0
+    mine = reduce(or_, (Q(pk=job.pk, attempt=job.attempt) for job in moving))
+    rows = Job.objects.filter(mine, status=before)
+    if rows.update(status=after, attempt=F("attempt") + raised, **changes) != len(moving):
+        raise StaleAttempt
+    named = {k: v for k, v in changes.items() if k in {"code", "crashes", "errors", "worker"}}
+    at, events = db_now(), []
+    for job in moving:
+        earlier = {"status": before, "attempt": job.attempt}
+        for name, value in {"status": after, "attempt": job.attempt + raised, **changes}.items():
+            setattr(job, name, value)
+        later = {"status": after, "attempt": job.attempt, **named, **told.get(job.pk, {})}
+        facts = {"actor": actor, "reason": reason, "at": at}
+        events.append(_told(job, event, before=earlier, after=later, **facts))
+    audit.record_all(events)
+
+
+def _told(job: Job, event: JobEvent, **facts: Any) -> AuditEvent:
+    return audit.event(
         action=f"JOB_{event}",
         target=job,
         study=job.image.study,
-        before={"status": before, "attempt": old_attempt},
-        after={"status": after, "attempt": job.attempt, **told, **(audit_after or {})},
-        reason=reason,
         model_digest=job.model_version.digest,
+        **facts,
     )
-    return True

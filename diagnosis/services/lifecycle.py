@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Max
 
 from diagnosis.errors import TransitionRefused
-from diagnosis.models import Job, Result, Study
+from diagnosis.models import Image, Reading, Study
 from diagnosis.models.clock import db_now
 from diagnosis.services import audit
 from diagnosis.states import (
@@ -28,16 +28,77 @@ from diagnosis.states import (
 from ml.contracts import GateCode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
+    from diagnosis.models import AuditEvent
     from diagnosis.permissions import Actor
 
 # Codes of films that are not assessable whatever is sent instead: no reason for a new exposure.
 _BEYOND_THE_MODEL = frozenset({JobCode.AGE_OUT_OF_RANGE, GateCode.OUT_OF_DISTRIBUTION})
+_SUMMARY = ["ai_unavailable", "needs_new_film", "worklist_rank"]
+# The steps that a study takes because of its jobs: (state, what its rows imply) -> event.
+_BY_JOBS = {
+    (StudyState.PROCESSING, StudyState.AWAITING_READ): StudyEvent.ANALYSED,
+    (StudyState.AWAITING_READ, StudyState.PROCESSING): StudyEvent.REANALYSE,
+}
 
 
 def due_at(*, submitted_at: datetime, priority: str) -> datetime:
     return submitted_at + timedelta(minutes=TURN_ROUND_MINUTES[Priority(priority)])
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What a study's rows say; its state, flags and rank follow from them."""
+
+    active: int = 0
+    ends: set[tuple[str, str]] = field(default_factory=set)  # (status, code) of the current jobs
+    top: float | None = None
+    unqueued: bool = False
+    signed: list[tuple[str, str]] = field(default_factory=list)  # (kind, opinion)
+
+    def add(self, status: str | None, code: str, score: float | None, *, is_current: bool) -> None:
+        """Take in a job and its score; no status: a film without a job."""
+        if status is None:
+            self.unqueued = True
+            return
+        self.active += status in ACTIVE_JOB
+        if is_current:
+            self.ends.add((status, code))
+        if is_current and score is not None:
+            self.top = score if self.top is None else max(self.top, score)
+
+    def implied(self, study: Study) -> StudyState:
+        return implied_state(
+            active_jobs=self.active, signed=self.signed, reads_required=study.reads_required
+        )
+
+    def summarise(self, study: Study) -> None:
+        study.ai_unavailable = self.unqueued or any(_without_model(*end) for end in self.ends)
+        study.needs_new_film = any(
+            status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
+            for status, code in self.ends
+        )
+        study.worklist_rank = worklist_rank(
+            priority=study.priority, probability=self.top, overdue=study.is_overdue
+        )
+
+
+def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
+    """Results marked late are left out: they change nothing."""
+    found = {key: _Facts() for key in study_ids}
+    films = Image.objects.filter(study__in=study_ids).values_list(
+        "study", "jobs__status", "jobs__code", "jobs__result__probability",
+        "jobs__result__is_late", "jobs__superseded_by",
+    )  # fmt: skip
+    for key, status, code, score, is_late, successor in films:
+        counted = None if is_late else score
+        found[key].add(status, code, counted, is_current=successor is None)
+    signed = Reading.objects.filter(study__in=study_ids, signed_at__isnull=False)
+    for key, kind, opinion in signed.order_by("id").values_list("study", "kind", "opinion"):
+        found[key].signed.append((kind, opinion))
+    return found
 
 
 def lock(*, study_id: int) -> Study:
@@ -45,17 +106,14 @@ def lock(*, study_id: int) -> Study:
     return Study.objects.select_for_update(of=("self",)).select_related("site").get(pk=study_id)
 
 
+def lock_all(*, study_ids: Collection[int]) -> list[Study]:
+    """The same for several, in one order, so that two who want the same ones take turns."""
+    rows = Study.objects.select_for_update(of=("self",)).select_related("site")
+    return list(rows.filter(pk__in=study_ids).order_by("pk"))
+
+
 def implied(study: Study) -> StudyState:
-    return implied_state(
-        active_jobs=Job.objects.filter(image__study=study, status__in=ACTIVE_JOB).count(),
-        signed=study.readings.filter(signed_at__isnull=False).values_list("kind", "opinion"),
-        reads_required=study.reads_required,
-    )
-
-
-def current_jobs(study: Study) -> Any:
-    """The jobs that nothing supersedes: what the study's films have to say now."""
-    return Job.objects.filter(image__study=study, superseded_by__isnull=True)
+    return _facts([study.pk])[study.pk].implied(study)
 
 
 def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") -> None:
@@ -63,51 +121,44 @@ def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") 
 
     Raises TransitionRefused when there is no such step.
     """
+    told = _step(study, event, implied(study), actor=actor, reason=reason)
+    study.save(update_fields=["state"])
+    told.save(force_insert=True)
+
+
+def _step(study: Study, event: StudyEvent, implied: StudyState, **facts: Any) -> AuditEvent:
     before = StudyState(study.state)
     after = STUDY_TRANSITIONS.get((before, event))
-    if after is None or after != implied(study):
+    if after is None or after != implied:
         raise TransitionRefused
     study.state = after
-    study.save(update_fields=["state"])
-    audit.record(
-        actor=actor,
+    return audit.event(
         action=f"STUDY_{event}",
         target=study,
         study=study,
         before={"state": before},
         after={"state": after},
-        reason=reason,
+        **facts,
     )
 
 
-def jobs_changed(*, study_id: int, actor: Actor) -> None:
-    """Bring a study in line with its jobs, after one of them was queued or ended."""
-    study = lock(study_id=study_id)
-    state = implied(study)
-    if study.state == StudyState.PROCESSING and state == StudyState.AWAITING_READ:
-        advance(study=study, event=StudyEvent.ANALYSED, actor=actor)
-    elif study.state == StudyState.AWAITING_READ and state == StudyState.PROCESSING:
-        advance(study=study, event=StudyEvent.REANALYSE, actor=actor)
-    refresh(study=study)
+def jobs_changed(*, study_ids: Collection[int], actor: Actor) -> None:
+    """Bring studies in line with their jobs, after some of those were queued or ended."""
+    studies, facts = lock_all(study_ids=study_ids), _facts(study_ids)
+    at, told = db_now(), []
+    for study in studies:
+        implied = facts[study.pk].implied(study)
+        if event := _BY_JOBS.get((StudyState(study.state), implied)):
+            told.append(_step(study, event, implied, actor=actor, at=at))
+        facts[study.pk].summarise(study)
+    Study.objects.bulk_update(studies, ["state", *_SUMMARY])
+    audit.record_all(told)
 
 
 def refresh(*, study: Study) -> None:
-    """Recompute flags and rank from the rows. Results marked late change nothing."""
-    jobs = current_jobs(study)
-    ends = set(jobs.values_list("status", "code"))
-    top = Result.objects.filter(job__in=jobs, is_late=False).aggregate(top=Max("probability"))[
-        "top"
-    ]
-    unqueued = study.images.filter(jobs__isnull=True).exists()
-    study.ai_unavailable = unqueued or any(_without_model(*end) for end in ends)
-    study.needs_new_film = any(
-        status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
-        for status, code in ends
-    )
-    study.worklist_rank = worklist_rank(
-        priority=study.priority, probability=top, overdue=study.is_overdue
-    )
-    study.save(update_fields=["ai_unavailable", "needs_new_film", "worklist_rank"])
+    """Recompute flags and rank from the rows."""
+    _facts([study.pk])[study.pk].summarise(study)
+    study.save(update_fields=_SUMMARY)
 
 
 def _without_model(status: str, code: str) -> bool:

@@ -11,7 +11,7 @@ from diagnosis.errors import TransitionRefused
 from diagnosis.models import Job, ModelVersion
 from diagnosis.models.model_version import Stage
 from diagnosis.services import audit, jobs, lifecycle
-from diagnosis.states import TERMINAL_JOB, JobStatus
+from diagnosis.states import TERMINAL_JOB, JobEvent, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +76,22 @@ def requeue_retired(*, actor: Actor, limit: int = 200) -> int:
     stranded = Job.objects.filter(status=JobStatus.QUEUED, model_version__stage=Stage.RETIRED)
     reason = "another model version is active"
     return sum(
-        jobs.move(job=job, model_version=version, actor=actor, reason=reason) is not None
+        _move(job, version, actor, reason)
         for job in stranded.select_related("image__study__site", "model_version")[:limit]
     )
+
+
+def _move(job: Job, version: ModelVersion, actor: Actor, reason: str) -> bool:
+    """Queue a waiting film for another model version instead; False when a worker was faster.
+
+    One change of the study, not two: it waits for its analysis before and after.
+    """
+    with transaction.atomic():
+        if not jobs.step(job, JobEvent.CANCEL, actor=actor, reason=reason, **jobs.ended("")):
+            return False
+        jobs.queue(image=job.image, model_version=version, actor=actor, supersedes=job)
+        lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
+        return True
 
 
 def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
@@ -96,7 +109,7 @@ def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
         successor = jobs.queue(
             image=job.image, model_version=version, actor=actor, supersedes=job, reason=reason
         )
-        lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+        lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
         dispatch.ring_on_commit()
         return successor
 

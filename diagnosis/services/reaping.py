@@ -50,5 +50,5 @@ def _end_poison(job: Job, crashes: int, actor: Actor) -> bool:
     moved = jobs.step(
         job, JobEvent.FAIL, actor=actor, crashes=crashes, **jobs.ended(JobCode.POISON)
     )
-    lifecycle.jobs_changed(study_id=job.image.study_id, actor=actor)
+    lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
     return moved

@@ -1,91 +1,118 @@
-"""What a worker reports of a film: a score, a coded refusal, or a failure. Each in one transaction."""
+"""What a worker reports of its films: a score, a coded refusal or a failure each, in one transaction."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import transaction
 
-from diagnosis.errors import StaleAttempt
-from diagnosis.models import Job, Result
+from diagnosis.models import Job, Reading, Result
 from diagnosis.models.audit import Outcome
+from diagnosis.models.clock import db_now
 from diagnosis.services import audit, jobs, lifecycle
 from diagnosis.states import JobCode, JobEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from diagnosis.permissions import Actor
     from ml.contracts import ClassifierInfo, GateCode, Prediction
 
 
-def record(
-    *, job_id: int, attempt: int, prediction: Prediction, model: ClassifierInfo, actor: Actor
-) -> bool:
-    """Store a score and end the job; False when the fence refused a late worker.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of a film that (job, attempt) holds."""
 
-    A score that is not a finite number in [0, 1], or a map with such a number, ends the job as
-    FAILED(NON_FINITE): no label.
+    job_id: int
+    attempt: int
+    event: JobEvent  # SUCCEED, REFUSE or FAIL
+    code: str = ""
+    prediction: Prediction | None = None  # of SUCCEED
+
+
+def scored(job_id: int, attempt: int, prediction: Prediction) -> Ending:
+    """A score; FAIL with NON_FINITE, and no label, where it or its map is no finite number, or it
+    does not lie in [0, 1].
     """
     if not _is_sound(prediction):
-        return fail(job_id=job_id, attempt=attempt, code=JobCode.NON_FINITE, actor=actor)
-
-    def write(job: Job) -> None:
-        # A signature that is being written now is waited for: the flag can never be mended.
-        study = lifecycle.lock(study_id=job.image.study_id)
-        result = Result.objects.create(
-            job=job,
-            probability=prediction.probability,
-            threshold=model.threshold,
-            activation_map=_rows(prediction),
-            film_sha256=job.image.sha256,
-            model_digest=model.digest,
-            preprocessing_id=model.preprocessing_id,
-            engine=model.engine,
-            is_late=study.readings.exists(),
-        )
-        jobs.finish(
-            job=job,
-            event=JobEvent.SUCCEED,
-            actor=actor,
-            probability=result.probability,
-            threshold=result.threshold,
-            is_late=result.is_late,
-        )
-
-    return _fenced(job_id, attempt, actor, write)
+        return failed(job_id, attempt, JobCode.NON_FINITE)
+    return Ending(job_id, attempt, JobEvent.SUCCEED, prediction=prediction)
 
 
-def refuse(*, job_id: int, attempt: int, code: GateCode | JobCode, actor: Actor) -> bool:
+def refused(job_id: int, attempt: int, code: GateCode | JobCode) -> Ending:
     """The film is not assessable: a coded reason instead of a score."""
-    return _fenced(
-        job_id,
-        attempt,
-        actor,
-        lambda job: jobs.finish(job=job, event=JobEvent.REFUSE, code=code, actor=actor),
-    )
+    return Ending(job_id, attempt, JobEvent.REFUSE, code)
 
 
-def fail(*, job_id: int, attempt: int, code: JobCode, actor: Actor) -> bool:
+def failed(job_id: int, attempt: int, code: JobCode) -> Ending:
     """The analysis failed for good; the film stays on the worklist, marked so."""
-    return _fenced(
-        job_id,
-        attempt,
-        actor,
-        lambda job: jobs.finish(job=job, event=JobEvent.FAIL, code=code, actor=actor),
+    return Ending(job_id, attempt, JobEvent.FAIL, code)
+
+
+def record(*, endings: Sequence[Ending], model: ClassifierInfo, actor: Actor) -> int:
+    """Store what a batch came to, all in one transaction; returns how many ended by it.
+
+    The fence refuses an ending whose attempt is no longer the job's; that is audited.
+    """
+    by_pair = {(one.job_id, one.attempt): one for one in endings}
+    with transaction.atomic():
+        mine = [(job, by_pair[job.pk, job.attempt]) for job in jobs.owned_all(pairs=by_pair.keys())]
+        if mine:
+            _end(mine, model, actor)
+    ended = {ending.job_id for _, ending in mine}
+    for one in endings:
+        if one.job_id not in ended:
+            _tell_late(one.job_id, actor)
+    return len(mine)
+
+
+def _end(mine: Sequence[tuple[Job, Ending]], model: ClassifierInfo, actor: Actor) -> None:
+    study_ids = {job.image.study_id for job, _ in mine}
+    # A signature that is being written now is waited for: the flag can never be mended.
+    lifecycle.lock_all(study_ids=study_ids)
+    read = set(Reading.objects.filter(study__in=study_ids).values_list("study", flat=True))
+    now = db_now()
+    stored = Result.objects.bulk_create(
+        _result(job, ending.prediction, model, now, is_late=job.image.study_id in read)
+        for job, ending in mine
+        if ending.prediction is not None
     )
+    told = {
+        result.job_id: {
+            "probability": result.probability,
+            "threshold": result.threshold,
+            "is_late": result.is_late,
+        }
+        for result in stored
+    }
+    together: dict[tuple[JobEvent, str], list[Job]] = defaultdict(list)
+    for job, ending in mine:
+        together[ending.event, ending.code].append(job)
+    for (event, code), alike in together.items():
+        jobs.step_all(alike, event, actor=actor, told=told, **jobs.ended(code))
+    lifecycle.jobs_changed(study_ids=study_ids, actor=actor)
 
 
-def _fenced(job_id: int, attempt: int, actor: Actor, write: Callable[[Job], None]) -> bool:
-    try:
-        with transaction.atomic():
-            write(jobs.owned(job_id=job_id, attempt=attempt))
-    except StaleAttempt:
-        _tell_late(job_id, actor)
-        return False
-    return True
+def _result(
+    job: Job, prediction: Prediction, model: ClassifierInfo, at: datetime, *, is_late: bool
+) -> Result:
+    return Result(
+        job=job,
+        probability=prediction.probability,
+        threshold=model.threshold,
+        activation_map=_rows(prediction),
+        film_sha256=job.image.sha256,
+        model_digest=model.digest,
+        preprocessing_id=model.preprocessing_id,
+        engine=model.engine,
+        is_late=is_late,
+        created_at=at,
+    )
 
 
 def _tell_late(job_id: int, actor: Actor) -> None:

@@ -108,6 +108,7 @@ class ClassifierInfo:
     threshold: float  # the `decision` operating point
     explains: bool
     engine: str
+    films_at_once: int = 1  # more in one call are no faster
 
 
 class Classifier(Protocol):

@@ -25,7 +25,12 @@ class FakeClassifier:
     """
 
     def __init__(
-        self, *, input_size: int = 32, seconds_per_film: float = 0.0, digest: str = FAKE_DIGEST
+        self,
+        *,
+        input_size: int = 32,
+        seconds_per_film: float = 0.0,
+        digest: str = FAKE_DIGEST,
+        films_at_once: int = 8,
     ) -> None:
         self.info = ClassifierInfo(
             name="fake",
@@ -36,6 +41,7 @@ class FakeClassifier:
             threshold=0.5,
             explains=True,
             engine="fake",
+            films_at_once=films_at_once,
         )
         self._seconds_per_film = seconds_per_film
         self._clock = threading.Event()

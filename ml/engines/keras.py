@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import keras
@@ -30,7 +31,7 @@ class KerasClassifier:
     def __init__(self, directory: Path) -> None:
         manifest = bundle.verify(directory)
         engine = f"keras {keras.__version__}, tensorflow {tf.__version__}"
-        self.info = identify(manifest, engine)
+        self.info = replace(identify(manifest, engine), films_at_once=MOST_AT_ONCE)
         self._calibration = Calibration(**manifest.raw["calibration"])
         self._model = load_network(directory, manifest.raw)
         size = self.info.input_size

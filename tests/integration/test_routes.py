@@ -129,8 +129,8 @@ def world(  # noqa: PLR0917 (fixtures)
     info = FakeClassifier().info
     for job in jobs.claim(worker="w", model_digest=FAKE_DIGEST, limit=9):
         score = Prediction(0.7, np.ones((4, 4), dtype=np.float32))
-        who = Actor.system("w")
-        results.record(job_id=job.id, attempt=job.attempt, prediction=score, model=info, actor=who)
+        ending = results.scored(job.id, job.attempt, score)
+        results.record(endings=[ending], model=info, actor=Actor.system("w"))
     report = readings.Report("PNEUMONIA", "Seen.")
     readings.sign(user=radiologist, actor=Actor.of(radiologist), study=signed, report=report)
     workers.seen(name="w", model=info)

@@ -10,7 +10,7 @@ import pytest
 from diagnosis.models import AuditEvent
 from diagnosis.services import results
 from tests.integration.api.client import RESEARCH_USE, STUDIES, client_of, form
-from tests.integration.diagnosis.work import INFO, WORKER, analyse, claim_one
+from tests.integration.diagnosis.work import INFO, analyse, claim_one, end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class TestStudies:
     ) -> None:
         study = submit()
         job = claim_one()
-        results.refuse(job_id=job.id, attempt=job.attempt, code="NOT_CHEST", actor=WORKER)
+        end(results.refused(job.id, job.attempt, "NOT_CHEST"))
         body = as_submitter.get(f"{STUDIES}{study.uid}/").json()
         film = body["films"][0]
         assert (film["status"], film["code"]) == ("NOT_ASSESSABLE", "NOT_CHEST")

@@ -88,7 +88,7 @@ class TestClaim:
         submit()
         held = claim_one()
         hour = timedelta(hours=1)
-        assert jobs.postpone(job_id=held.id, attempt=held.attempt, actor=WORKER, delay=hour)
+        assert jobs.release(job_id=held.id, attempt=held.attempt, actor=WORKER, delay=hour)
         assert claim() == []
         assert (row(held.id).errors, row(held.id).crashes) == (0, 0)
         skip_waiting()

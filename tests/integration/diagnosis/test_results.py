@@ -17,7 +17,9 @@ from tests.integration.diagnosis.work import (
     WORKER,
     analyse,
     at_once,
+    claim,
     claim_one,
+    end,
     lose_lease,
     score,
     skip_waiting,
@@ -69,13 +71,7 @@ def test_a_map_that_is_not_finite_is_a_failure_too(
     submit()
     held = claim_one()
     evidence = np.array([[0.5, number]], dtype=np.float32)
-    results.record(
-        job_id=held.id,
-        attempt=held.attempt,
-        prediction=Prediction(1.0, evidence),
-        model=INFO,
-        actor=WORKER,
-    )
+    assert end(results.scored(held.id, held.attempt, Prediction(1.0, evidence)))
     assert (Job.objects.get().code, Result.objects.exists()) == ("NON_FINITE", False)
 
 
@@ -93,9 +89,7 @@ def test_the_label_is_taken_at_the_threshold(
 def test_not_assessable_is_an_answer_of_its_own(submit: Callable[..., Study]) -> None:
     study = submit()
     held = claim_one()
-    assert results.refuse(
-        job_id=held.id, attempt=held.attempt, code="LATERAL_OR_ROTATED", actor=WORKER
-    )
+    assert end(results.refused(held.id, held.attempt, "LATERAL_OR_ROTATED"))
     job = Job.objects.get()
     assert (job.status, job.code) == ("NOT_ASSESSABLE", "LATERAL_OR_ROTATED")
     study.refresh_from_db()
@@ -122,6 +116,18 @@ class TestFence:
         assert score(new, 0.9)
         assert Result.objects.get().probability == 0.9
 
+    def test_of_a_batch_it_refuses_only_what_was_lost(self, submit: Callable[..., Study]) -> None:
+        for _ in range(3):
+            submit()
+        batch = claim()
+        lost = batch[1]
+        lose_lease(lost)
+        reaping.reap_expired(actor=WORKER)
+        assert not end(*(results.scored(j.id, j.attempt, Prediction(0.7)) for j in batch))
+        assert set(Result.objects.values_list("job", flat=True)) == {batch[0].id, batch[2].id}
+        assert Job.objects.get(pk=lost.id).status == "QUEUED"
+        assert AuditEvent.objects.get(action="JOB_LATE_WRITE").object_id == str(lost.id)
+
     @pytest.mark.parametrize("second", ["score", "refuse", "fail"])
     def test_a_finished_job_takes_no_second_answer(
         self, submit: Callable[..., Study], second: str
@@ -129,11 +135,10 @@ class TestFence:
         submit()
         held = claim_one()
         assert score(held, 0.7)
-        mine = {"job_id": held.id, "attempt": held.attempt, "actor": WORKER}
         again = {
             "score": lambda: score(held, 0.2),
-            "refuse": lambda: results.refuse(code="NOT_CHEST", **mine),
-            "fail": lambda: results.fail(code="ERROR", **mine),
+            "refuse": lambda: end(results.refused(held.id, held.attempt, "NOT_CHEST")),
+            "fail": lambda: end(results.failed(held.id, held.attempt, "ERROR")),
         }
         assert not again[second]()
         assert Job.objects.get().status == "SUCCEEDED"
@@ -149,7 +154,7 @@ class TestFence:
             raise RuntimeError
 
         with monkeypatch.context() as patch:
-            patch.setattr("diagnosis.services.lifecycle.refresh", fail)
+            patch.setattr("diagnosis.services.lifecycle.jobs_changed", fail)
             with pytest.raises(RuntimeError):
                 score(held)
         assert Job.objects.get().status == "RUNNING"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from diagnosis.models import Study
     from diagnosis.services.jobs import ClaimedJob
+    from diagnosis.services.results import Ending
 
 WORKER = Actor.system("worker-1")
 INFO = FakeClassifier().info
@@ -47,9 +48,12 @@ def claim_one() -> ClaimedJob:
 
 def score(job: ClaimedJob, probability: float = 0.7) -> bool:
     prediction = Prediction(probability, np.full((2, 2), 0.5, dtype=np.float32))
-    return results.record(
-        job_id=job.id, attempt=job.attempt, prediction=prediction, model=INFO, actor=WORKER
-    )
+    return end(results.scored(job.id, job.attempt, prediction))
+
+
+def end(*endings: Ending) -> bool:
+    """Whether all of them were taken."""
+    return results.record(endings=endings, model=INFO, actor=WORKER) == len(endings)
 
 
 def analyse(probability: float = 0.7) -> None:

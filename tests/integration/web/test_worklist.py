@@ -97,9 +97,7 @@ def test_a_film_over_its_own_threshold_is_never_hidden_by_a_higher_score(
     for probability, threshold in ((0.6, 0.7), (0.5, 0.3)):
         (held,) = jobs.claim(worker="w", model_digest=FAKE_DIGEST, limit=1)
         results.record(
-            job_id=held.id,
-            attempt=held.attempt,
-            prediction=Prediction(probability),
+            endings=[results.scored(held.id, held.attempt, Prediction(probability))],
             model=replace(FakeClassifier().info, threshold=threshold),
             actor=Actor.system("w"),
         )

@@ -148,20 +148,20 @@ def test_a_film_that_cannot_be_read_now_costs_no_budget(
 class TestDatabaseAway:
     """A fault of the database costs no film a part of its budget."""
 
-    def fails_once(self, monkeypatch: pytest.MonkeyPatch, verb: str, *, at: int) -> None:
-        calls, real = iter(range(100)), getattr(results, verb)
+    def fails_once(self, monkeypatch: pytest.MonkeyPatch, *, at: int) -> None:
+        calls, real = iter(range(100)), results.record
 
-        def sometimes(**arguments: Any) -> bool:
+        def sometimes(**arguments: Any) -> int:
             if next(calls) == at:
                 raise OperationalError("server closed the connection unexpectedly")
-            return bool(real(**arguments))
+            return real(**arguments)
 
-        monkeypatch.setattr(results, verb, sometimes)
+        monkeypatch.setattr(results, "record", sometimes)
 
     def test_while_results_are_recorded(self, submit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         for seed in range(3):
-            submit([film(seed)])
-        self.fails_once(monkeypatch, "record", at=1)
+            submit([film(seed)], priority="ROUTINE" if seed else "STAT")
+        self.fails_once(monkeypatch, at=1)
         with pytest.raises(OperationalError):
             run()
         assert sorted(Job.objects.values_list("status", "crashes", "errors")) == [
@@ -175,7 +175,7 @@ class TestDatabaseAway:
         self, submit: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         submit([films.as_png8(np.zeros((300, 300), dtype=np.uint16))])
-        self.fails_once(monkeypatch, "refuse", at=0)
+        self.fails_once(monkeypatch, at=0)
         with pytest.raises(OperationalError):
             run()
         assert Job.objects.values_list("status", "crashes", "errors").get() == ("QUEUED", 0, 0)
@@ -190,8 +190,8 @@ def test_a_result_that_cannot_be_stored_leaves_its_neighbours_alone(
         submit([film(seed)])
     real, culprit = results.record, Job.objects.order_by("pk")[1].pk
 
-    def refused(**arguments: Any) -> bool:
-        if arguments["job_id"] == culprit:
+    def refused(**arguments: Any) -> int:
+        if culprit in {ending.job_id for ending in arguments["endings"]}:
             raise IntegrityError("refused by a constraint")
         return real(**arguments)
 
