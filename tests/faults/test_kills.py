@@ -2,90 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sqlite3
-from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import call_command
-from django.db import connection
 
-from diagnosis.models import AuditEvent, Job, Result
-from diagnosis.states import ACTIVE_JOB, JobStatus
-from tests import films, servers
-from tests.binaries import Unavailable
-from tests.faults.stack import stack
+from diagnosis.models import AuditEvent, Job
+from diagnosis.models.clock import db_now
+from diagnosis.states import JobStatus
+from tests.faults.stack import (
+    LEASE,
+    assert_all_done_once,
+    crashed,
+    ended,
+    holds_a_lock,
+    in_mid_film,
+    leases,
+    stack,
+    stopped,
+    workers_of_set_up,
+)
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from tests import servers
     from tests.faults.stack import Stack
 
-FILMS = 30
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def broker() -> Iterator[servers.RedisServer]:
-    """Valkey beside SQLite, Redis beside PostgreSQL: the two set-ups that are shipped."""
-    with _server() as server:
-        yield server
-
-
-@contextmanager
-def _server() -> Iterator[servers.RedisServer]:
-    choose = servers.valkey if connection.vendor == "sqlite" else servers.redis
-    try:
-        with choose() as server:
-            yield server
-    except Unavailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def thirty(submit: Any, broker: servers.RedisServer, settings: Any, real_bell: None) -> None:
-    """Thirty films in fifteen studies, each of which has rung the bell."""
-    settings.BROKER_URL = broker.url
-    for seed in range(FILMS // 2):
-        submit([films.as_png8(films.chest(2 * seed + i, size=(200, 180))) for i in (0, 1)])
-
-
-def workers_of_set_up() -> int:
-    return 1 if connection.vendor == "sqlite" else 2
-
-
-def ended() -> bool:
-    return not Job.objects.filter(status__in=ACTIVE_JOB).exists()
-
-
-def in_mid_film() -> bool:
-    return (
-        Job.objects.filter(status=JobStatus.RUNNING).exists()
-        and Job.objects.filter(status=JobStatus.SUCCEEDED).count() >= 2
-    )
-
-
-def leases(process: subprocess.Popen[bytes]) -> int:
-    """How many films this worker holds; its name there contains its process id."""
-    mine = Job.objects.filter(status=JobStatus.RUNNING, worker__contains=f"-{process.pid}-")
-    return mine.count()
-
-
-def stopped(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
-    """Stop the process while the condition holds; one caught elsewhere is woken for another try."""
-    if not condition():
-        return False
-    process.send_signal(signal.SIGSTOP)
-    os.waitpid(process.pid, os.WUNTRACED)  # until the stop has taken effect
-    if condition():
-        return True
-    process.send_signal(signal.SIGCONT)
-    return False
 
 
 def asleep_without_a_lock(process: subprocess.Popen[bytes]) -> bool:
@@ -111,38 +58,6 @@ def kill_in_mid_film(running: Stack, workers: Sequence[subprocess.Popen[bytes]])
         return True
 
     running.wait(lambda: any(killed(worker) for worker in workers), "a worker in mid-film")
-
-
-def holds_a_lock() -> bool:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'"
-                " OR state = 'active' AND datname = current_database()"
-                " AND pid <> pg_backend_pid()"
-            )
-            return bool(cursor.fetchone()[0])
-    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as probe:
-        try:
-            probe.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return True
-        probe.rollback()
-        return False
-
-
-def assert_all_done_once(running: Stack) -> None:
-    statuses = set(Job.objects.values_list("status", flat=True))
-    assert statuses == {JobStatus.SUCCEEDED}, running.logs()
-    assert Result.objects.count() == FILMS
-    assert Result.objects.values("job__image").distinct().count() == FILMS
-    call_command("sweeper", "--once", "--orphan-age", "0")
-    call_command("check_invariants", "--drained")
-
-
-def crashed() -> bool:
-    return Job.objects.filter(crashes__gte=1).exists()
 
 
 def test_a_worker_killed_in_mid_film(
@@ -230,7 +145,7 @@ def test_a_stopped_worker_hands_its_films_back_unharmed(
         assert_all_done_once(running)
 
 
-def test_a_worker_asleep_past_its_lease_is_refused_when_it_wakes(
+def test_a_worker_asleep_past_two_leases_is_refused_when_it_wakes(
     thirty: None, tmp_path: Path, broker: servers.RedisServer
 ) -> None:
     with stack(tmp_path, broker.url) as running:
@@ -238,9 +153,11 @@ def test_a_worker_asleep_past_its_lease_is_refused_when_it_wakes(
         sleeper = running.worker()
         running.wait(in_mid_film, "a film in analysis")
         running.wait(lambda: asleep_without_a_lock(sleeper), "a stop between two writes")
-        running.wait(lambda: Job.objects.filter(crashes=1).exists(), "the reaper")
+        woken = db_now() + 2 * LEASE
+        running.wait(crashed, "the reaper")
         running.worker()
         running.wait(ended, "the end of every film")
+        running.wait(lambda: db_now() > woken, "the end of two leases")
         sleeper.send_signal(signal.SIGCONT)
         late = AuditEvent.objects.filter(action="JOB_LATE_WRITE", outcome="REFUSED")
         running.wait(late.exists, "the refusal of the late write", 30)
