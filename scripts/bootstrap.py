@@ -1,9 +1,10 @@
 """Make the project's environment once, then run a command in it. Standard library only.
 
-    python3 scripts/bootstrap.py [--profile runtime|dev|gpu] [-- COMMAND...]
+    python3 scripts/bootstrap.py [--profile runtime|dev|gpu|bench] [-- COMMAND...]
 
-COMMAND is given to `.venv/bin/python`, in the project's folder. The code keeps to Python 3.8, so
-that an older `python3` answers with a sentence instead of a syntax error.
+COMMAND is given to `.venv/bin/python` (bench: `.venv-bench/bin/python`), in the project's folder.
+The code keeps to Python 3.8, so that an older `python3` answers with a sentence instead of a syntax
+error.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 SUPPORTED = ("3.13", "3.12", "3.11")
-PROFILES = ("runtime", "dev", "gpu")
-USAGE = "bootstrap.py [--profile {runtime,dev,gpu}] [-- COMMAND...]"
+PROFILES = ("runtime", "dev", "gpu", "bench")
+OWN_FOLDERS = {"bench": ".venv-bench"}  # other servers' packages never enter the product's
+USAGE = "bootstrap.py [--profile {runtime,dev,gpu,bench}] [-- COMMAND...]"
 PROBE = "import sys, ssl, sqlite3, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 VERSION_PROBE = "import sys; print('%d.%d' % sys.version_info[:2])"
 
@@ -142,6 +144,11 @@ def must_rebuild(profile: str, stamp: dict[str, str]) -> bool:
 # --- making it ----------------------------------------------------------------------------------
 
 
+def use_folder_of(profile: str) -> None:
+    global VENV  # noqa: PLW0603 (one folder a run)
+    VENV = ROOT / OWN_FOLDERS.get(profile, ".venv")
+
+
 def venv_python() -> Path:
     return VENV / "bin" / "python"
 
@@ -203,7 +210,7 @@ def empty_venv() -> None:
 def make_venv(profile: str, env: dict[str, str]) -> None:
     pyenv_root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     python = choose_python(candidates(os.environ.get("PATH", ""), pyenv_root / "versions"))
-    say(f"making .venv with {python}")
+    say(f"making {VENV.name} with {python}")
     empty_venv()
     write_stamp({"installing": profile})
     if not run([python, "-m", "venv", str(VENV)], env):
@@ -254,6 +261,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, usage=USAGE)
     parser.add_argument("--profile", choices=PROFILES, default="runtime")
     options = parser.parse_args(argv[:cut])
+    use_folder_of(options.profile)
     try:
         ensure(options.profile)
     except BootstrapError as error:

@@ -31,7 +31,7 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "requirements").mkdir()
-    for name in ("runtime", "dev", "gpu", "uv"):
+    for name in ("runtime", "dev", "gpu", "bench", "uv"):
         (tmp_path / "requirements" / f"{name}.lock").write_text(f"# {name}\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
@@ -252,21 +252,23 @@ def test_a_read_only_home_switches_the_caches_off(
     assert bootstrap.install_env()["PIP_NO_CACHE_DIR"] == "1"
 
 
+@pytest.mark.parametrize(("profile", "folder"), [("runtime", ".venv"), ("bench", ".venv-bench")])
 def test_runs_the_command_in_the_checkout_from_any_folder(
-    bootstrap: ModuleType, tmp_path: Path
+    bootstrap: ModuleType, tmp_path: Path, profile: str, folder: str
 ) -> None:
     """For real, in a folder with a space, with an environment that is ready already."""
     checkout = tmp_path / "a checkout"
     (checkout / "scripts").mkdir(parents=True)
     (checkout / "scripts" / "bootstrap.py").write_bytes(SCRIPT.read_bytes())
     (tmp_path / "requirements").rename(checkout / "requirements")
-    bootstrap.ROOT, bootstrap.VENV = checkout, checkout / ".venv"
-    make_ready(bootstrap, "runtime")
+    bootstrap.ROOT, bootstrap.VENV = checkout, checkout / folder
+    make_ready(bootstrap, profile)
     bootstrap.venv_python().unlink()
     bootstrap.venv_python().symlink_to(sys.executable)
     code = "import os, sys; print(os.getcwd(), sys.argv[1:])"
+    script = [sys.executable, str(checkout / "scripts" / "bootstrap.py")]
     done = subprocess.run(  # noqa: S603
-        [sys.executable, str(checkout / "scripts" / "bootstrap.py"), "--", "-c", code, "--", "-x"],
+        [*script, "--profile", profile, "--", "-c", code, "--", "-x"],
         check=False,
         cwd="/",
         capture_output=True,
@@ -276,13 +278,20 @@ def test_runs_the_command_in_the_checkout_from_any_folder(
     assert done.stdout.strip() == f"{checkout} ['--', '-x']"
 
 
-def test_the_dev_lock_holds_every_pin_of_the_runtime_lock() -> None:
+@pytest.mark.parametrize("lock", ["dev", "bench"])
+def test_a_lock_holds_every_pin_of_the_runtime_lock(lock: str) -> None:
     def pins(name: str) -> set[str]:
         text = (ROOT / "requirements" / f"{name}.lock").read_text()
         return set(re.findall(r"^([\w.\[\]-]+==\S+)", text, flags=re.MULTILINE))
 
     assert len(pins("runtime")) > 40
-    assert pins("runtime") <= pins("dev")
+    assert pins("runtime") <= pins(lock)
+
+
+def test_the_peers_servers_stay_in_their_own_lock() -> None:
+    for lock in ("runtime", "dev", "gpu"):
+        text = (ROOT / "requirements" / f"{lock}.lock").read_text()
+        assert not re.search(r"^(fastapi|litserve|uvicorn)==", text, re.MULTILINE), lock
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
