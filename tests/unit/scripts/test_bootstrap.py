@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import stat
 import subprocess
 import sys
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "scripts" / "bootstrap.py"
-LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 
 
 @pytest.fixture
@@ -276,29 +274,3 @@ def test_runs_the_command_in_the_checkout_from_any_folder(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{checkout} ['--', '-x']"
-
-
-@pytest.mark.parametrize("lock", ["dev", "bench"])
-def test_a_lock_holds_every_pin_of_the_runtime_lock(lock: str) -> None:
-    def pins(name: str) -> set[str]:
-        text = (ROOT / "requirements" / f"{name}.lock").read_text()
-        return set(re.findall(r"^([\w.\[\]-]+==\S+)", text, flags=re.MULTILINE))
-
-    assert len(pins("runtime")) > 40
-    assert pins("runtime") <= pins(lock)
-
-
-def test_the_peers_servers_stay_in_their_own_lock() -> None:
-    for lock in ("runtime", "dev", "gpu"):
-        text = (ROOT / "requirements" / f"{lock}.lock").read_text()
-        assert not re.search(r"^(fastapi|litserve|uvicorn)==", text, re.MULTILINE), lock
-
-
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
-def test_locks_are_hashed_and_name_no_registry(lock: Path) -> None:
-    text = lock.read_text()
-    assert "://" not in text
-    assert not re.search(r"^\s*--(index|extra-index|find-links|trusted)", text, re.MULTILINE)
-    for requirement in re.split(r"\n(?=\S)", text.strip()):
-        assert re.match(r"[\w.\[\]-]+==\S+", requirement), requirement[:80]
-        assert "--hash=sha256:" in requirement, requirement[:80]
