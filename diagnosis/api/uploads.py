@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import io
+import tempfile
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
 from django.http import JsonResponse
 from django.shortcuts import render
 
-from diagnosis.errors import FilmTooLarge
+from diagnosis.errors import FilmTooLarge, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.core.files.uploadedfile import UploadedFile
     from django.http import HttpRequest, HttpResponse
 
 FILMS_OF_FULL_SIZE = 4  # a study's films together; more, but smaller ones, fit as well
@@ -45,18 +48,52 @@ class UploadCapMiddleware:
         return render(request, "error.html", {"error": error}, status=error.http_status)
 
 
-class CappedUploadHandler(TemporaryFileUploadHandler):
+class FilmUpload(UploadedFile):  # type: ignore[type-arg]  # generic to the type checker alone
+    """A film that the disk had no room for says so when it is read, where a refusal is answered."""
+
+    fault: OSError | None = None
+
+    def read(self, *args: Any) -> Any:
+        if self.fault:
+            raise StorageUnavailable from self.fault
+        return super().read(*args)
+
+    def fail(self, fault: OSError) -> None:
+        self.fault = fault
+        with contextlib.suppress(OSError):
+            self.close()  # now, for it would try to write again
+
+
+class CappedUploadHandler(FileUploadHandler):
     """Keeps one byte more than a film may have, and drops the rest as it arrives.
 
     That byte is how intake sees that the film is too large; the other films of the study are not
-    lost with it.
+    lost with it. The file has no name, so that a process that is killed leaves nothing of a film.
     """
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.file = FilmUpload(io.BytesIO(), self.file_name, self.content_type, 0)
+        try:
+            self.file.file = tempfile.TemporaryFile(  # noqa: SIM115 (closed with the request)
+                dir=settings.FILE_UPLOAD_TEMP_DIR
+            )
+        except OSError as error:
+            self.file.fail(error)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         room = settings.MAX_FILM_BYTES + 1 - start
-        if room > 0:
-            super().receive_data_chunk(raw_data[:room], start)
+        if room <= 0 or self.file.fault:
+            return None
+        try:
+            self.file.write(raw_data[:room])
+            self.file.flush()
+        except OSError as error:
+            self.file.fail(error)
         return None
 
-    def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
-        return super().file_complete(min(file_size, settings.MAX_FILM_BYTES + 1))
+    def file_complete(self, file_size: int) -> UploadedFile[bytes]:
+        self.file.size = min(file_size, settings.MAX_FILM_BYTES + 1)
+        if not self.file.fault:
+            self.file.seek(0)
+        return self.file

@@ -144,6 +144,15 @@ class TestUploadCap:
         assert kept is not None
         assert (kept.size, len(kept.read())) == (101, 101)
 
+    def test_without_a_place_for_the_upload_nothing_is_stored(
+        self, as_submitter: APIClient, settings: Any
+    ) -> None:
+        settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+        settings.FILE_UPLOAD_TEMP_DIR = settings.DATA_DIR / "full"
+        answer = as_submitter.post(STUDIES, form())
+        assert (answer.status_code, answer.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
+        assert not Study.objects.exists()
+
     def test_a_request_over_the_limit_is_refused_unread(
         self, as_submitter: APIClient, settings: Any
     ) -> None:

@@ -174,6 +174,17 @@ def test_a_film_over_the_limit_is_too_large(
     assert not Study.objects.exists()
 
 
+def test_without_a_place_for_the_upload_the_form_says_so(
+    as_user: Any, form: dict[str, Any], submitter: Any, settings: Any
+) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+    settings.FILE_UPLOAD_TEMP_DIR = settings.DATA_DIR / "full"
+    answer = post(as_user(submitter), {**form, "films": [upload(film())]})
+    assert answer.status_code == 503
+    assert "STORAGE_UNAVAILABLE" in answer.content.decode()
+    assert not Study.objects.exists()
+
+
 def test_one_good_film_is_enough_and_the_bad_one_is_told(
     as_user: Any, form: dict[str, Any], submitter: Any
 ) -> None:
