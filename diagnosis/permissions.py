@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from diagnosis.errors import NotPermitted
 from diagnosis.models import AuditEvent, Image, Job, Patient, Reading, Result, Site, Study
@@ -127,7 +127,7 @@ def require(user: User, *roles: Role) -> None:
 
 # From each table to the site that owns the row.
 _SITE_PATH: dict[type[Model], str] = {
-    Site: "",
+    Site: "pk",
     Patient: "site",
     Study: "site",
     Image: "study__site",
@@ -147,13 +147,13 @@ def visible_to(user: User, table: type[M]) -> QuerySet[M]:
         return rows.none()
     if getattr(user, "is_superuser", False):
         return rows
+    mine = Site.objects.filter(memberships__user=user.pk).order_by()
     if table is AuditEvent:
-        codes = Site.objects.filter(memberships__user=user.pk).values("code")
         # Events of no site are those of accounts and models; they concern no patient.
-        return rows.filter(Q(site__in=codes) | Q(site=""))
-    path = _SITE_PATH[table]
-    member = f"{path}__memberships__user" if path else "memberships__user"
-    return rows.filter(**{member: user.pk})
+        return rows.filter(site__in=["", *mine.values_list("code", flat=True)])
+    # As constants, which the database can estimate; behind a join it walks an index of all sites.
+    sites = list(mine.values_list("pk", flat=True))
+    return rows.filter(**{f"{_SITE_PATH[table]}__in": sites})
 
 
 def sites_of(user: User) -> QuerySet[Site]:

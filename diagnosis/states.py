@@ -157,3 +157,9 @@ def worklist_rank(*, priority: str, probability: float | None, overdue: bool) ->
     score = 0 if probability is None else 1 + round((1 - probability) * _SCORE_STEPS)
     late = 0 if overdue else _ON_TIME_STEP
     return PRIORITY_ORDER[Priority(priority)] * _PRIORITY_STEP + late + score
+
+
+def ranks_of(priority: Priority) -> tuple[int, int]:
+    """The lowest and the highest rank that a study of this priority can have."""
+    lowest = PRIORITY_ORDER[priority] * _PRIORITY_STEP
+    return lowest, lowest + _PRIORITY_STEP - 1

@@ -44,7 +44,7 @@ class Job(models.Model):
         ordering = ["priority_order", "created_at", "id"]
         indexes = [
             models.Index(
-                fields=["priority_order", "created_at", "id"],
+                fields=["model_version", "priority_order", "created_at", "id"],
                 name="job_queue",
                 condition=Q(status=JobStatus.QUEUED),
             ),

@@ -33,9 +33,18 @@ class Study(models.Model):
     state = models.CharField(
         max_length=24, choices=choices(StudyState), default=StudyState.PROCESSING
     )
+    # A column, because SQLite takes a partial index for a word of truth, and never for a list.
+    to_read = models.GeneratedField(
+        expression=Q(state__in=sorted(state.value for state in TO_READ)),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     ai_unavailable = models.BooleanField(default=False)
     needs_new_film = models.BooleanField(default=False)
     is_overdue = models.BooleanField(default=False)
+    awaits_model = models.BooleanField(
+        default=False, help_text="A film was accepted while no model version was active."
+    )
     reads_required = models.PositiveSmallIntegerField(default=1)
     worklist_rank = models.IntegerField()
 
@@ -47,12 +56,27 @@ class Study(models.Model):
         verbose_name_plural = "studies"
         ordering = ["worklist_rank", "id"]
         indexes = [
-            models.Index(fields=["site", "state", "worklist_rank", "id"], name="study_worklist"),
-            models.Index(fields=["worklist_rank", "id"], name="study_rank"),
+            # The first two are for a user of one site, the others for one of several; what stands
+            # behind the id is chosen by without a look at the row.
             models.Index(
-                fields=["due_at"],
-                name="study_due",
-                condition=Q(is_overdue=False, state__in=sorted(s.value for s in TO_READ)),
+                fields=["site", "worklist_rank", "id"],
+                name="study_to_read_of_site",
+                condition=Q(to_read=True),
+            ),
+            models.Index(fields=["site", "worklist_rank", "id", "to_read"], name="study_of_site"),
+            models.Index(
+                fields=["worklist_rank", "id", "site"],
+                name="study_to_read",
+                condition=Q(to_read=True),
+            ),
+            models.Index(fields=["worklist_rank", "id", "site", "to_read"], name="study_rank"),
+            models.Index(
+                fields=["due_at"], name="study_due", condition=Q(to_read=True, is_overdue=False)
+            ),
+            models.Index(
+                fields=["id"],
+                name="study_awaits_model",
+                condition=Q(to_read=True, awaits_model=True),
             ),
         ]
         constraints = [

@@ -117,8 +117,10 @@ def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:
 
 
 def _eligible(*, now: datetime, model_digest: str, limit: int) -> Sequence[Job]:
+    # The version as one value, not a join: so the index gives the jobs in their order.
+    version = ModelVersion.objects.filter(digest=model_digest).order_by()[:1]
     rows = Job.objects.filter(
-        status=JobStatus.QUEUED, not_before__lte=now, model_version__digest=model_digest
+        status=JobStatus.QUEUED, not_before__lte=now, model_version=version
     ).select_related("image__study__site", "image__study__patient", "model_version")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))

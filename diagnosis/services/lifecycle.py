@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Codes of films that are not assessable whatever is sent instead: no reason for a new exposure.
 _BEYOND_THE_MODEL = frozenset({JobCode.AGE_OUT_OF_RANGE, GateCode.OUT_OF_DISTRIBUTION})
-_SUMMARY = ["ai_unavailable", "needs_new_film", "worklist_rank"]
+_SUMMARY = ["awaits_model", "ai_unavailable", "needs_new_film", "worklist_rank"]
 # The steps that a study takes because of its jobs: (state, what its rows imply) -> event.
 _BY_JOBS = {
     (StudyState.PROCESSING, StudyState.AWAITING_READ): StudyEvent.ANALYSED,
@@ -75,6 +75,7 @@ class _Facts:
         )
 
     def summarise(self, study: Study) -> None:
+        study.awaits_model = self.unqueued
         study.ai_unavailable = self.unqueued or any(_without_model(*end) for end in self.ends)
         study.needs_new_film = any(
             status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
@@ -169,7 +170,7 @@ def _without_model(status: str, code: str) -> bool:
 def promote_overdue(*, actor: Actor, limit: int = 500) -> int:
     """Move cases past their turn-round target to the front of their priority."""
     now = db_now()
-    late = Study.objects.filter(is_overdue=False, due_at__lte=now, state__in=sorted(TO_READ))
+    late = Study.objects.filter(to_read=True, is_overdue=False, due_at__lte=now)
     keys = list(late.order_by("due_at").values_list("pk", flat=True)[:limit])
     return sum(_promote(key, actor) for key in keys)
 

@@ -13,9 +13,9 @@ from django.db import transaction
 
 from diagnosis import dispatch
 from diagnosis.errors import StorageUnavailable
-from diagnosis.models import Image, Job
+from diagnosis.models import Image, Job, Study
 from diagnosis.services import films, jobs, lifecycle, model_versions, reaping
-from diagnosis.states import TO_READ, JobCode, JobStatus
+from diagnosis.states import JobCode, JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +58,11 @@ def queue_missing(*, actor: Actor, limit: int = 200) -> int:
     model = model_versions.active()
     if model is None:
         return 0
-    bare = Image.objects.filter(jobs__isnull=True, study__state__in=sorted(TO_READ))
+    waiting = Study.objects.filter(to_read=True, awaits_model=True).order_by("pk")
+    keys = list(waiting.values_list("pk", flat=True)[:limit])
+    bare = Image.objects.filter(jobs__isnull=True, study__in=keys)
     count = 0
-    for image in bare.select_related("study__site")[:limit]:
+    for image in bare.select_related("study__site"):
         with transaction.atomic():
             lifecycle.lock(study_id=image.study_id)
             if image.jobs.exists():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from diagnosis.models.clock import db_now
+from diagnosis.queries.worklist import MOST_COUNTED
 from diagnosis.states import PENDING_ALARM_MINUTES, TO_READ, JobStatus, Priority
 from diagnosis.web import words
 
@@ -61,6 +62,11 @@ def percent(share: float) -> str:
     if share < 0.001:
         return "< 0.1 %"
     return f"{share * 100:.1f} %"
+
+
+def count(number: int) -> str:
+    """A count of the worklist, which is exact up to a limit."""
+    return f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number:,}"
 
 
 def age(months: int) -> str:

@@ -33,16 +33,18 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     page = viewing.worklist_page(
         user=request.user, actor=actor_of(request), tab=tab, priority=priority, after=after
     )
-    counts = query.counts(request.user)
+    counts = query.counts(request.user, tab=tab)
     return {
         "tab": tab,
         "priority": priority,
         "after": after,
         "rows": present.rows(page.studies),
         "next_cursor": page.next_cursor,
-        "tabs": [(name, label, counts[name][""]) for name, label in words.TABS.items()],
+        "tabs": [
+            (name, label, present.count(counts.tabs[name])) for name, label in words.TABS.items()
+        ],
         "priorities": [
-            (name, label, counts[tab][name])
+            (name, label, present.count(counts.priorities[name]))
             for name, label in {"": "All", **words.PRIORITIES}.items()
         ],
     }

@@ -81,7 +81,7 @@ class TestQuickRound:
     ) -> None:
         study = submit()
         Job.objects.all().delete()
-        Study.objects.filter(pk=study.pk).update(state="AWAITING_READ")
+        Study.objects.filter(pk=study.pk).update(state="AWAITING_READ", awaits_model=True)
         swept = at_once([lambda: sweeping.queue_missing(actor=SWEEPER)] * 3)
         assert sorted(swept) == [0, 0, 1]
         assert Job.objects.count() == 1

@@ -144,8 +144,8 @@ def test_tabs_and_priorities_filter_and_count(as_user: Any, submit: Any, radiolo
     assert seen[("to-read", "ROUTINE")] == []
     assert seen[("reported", "ROUTINE")] == ["Signed Case"]
     context = browser.get(reverse("worklist")).context
-    assert [count for _, _, count in context["tabs"]] == [1, 1, 2]
-    assert [count for _, _, count in context["priorities"]] == [1, 1, 0, 0]
+    assert [count for _, _, count in context["tabs"]] == ["1", "1", "2"]
+    assert [count for _, _, count in context["priorities"]] == ["1", "1", "0", "0"]
 
 
 def test_unknown_words_in_the_address_mean_the_default(

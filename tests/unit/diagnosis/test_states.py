@@ -25,6 +25,7 @@ from diagnosis.states import (
     StudyEvent,
     StudyState,
     implied_state,
+    ranks_of,
     worklist_rank,
 )
 
@@ -181,6 +182,12 @@ class TestWorklistRank:
     @given(cases)
     def test_it_fits_the_column(self, case: tuple[Priority, float | None, bool]) -> None:
         assert 0 <= rank(case) < 2**31
+
+    @given(cases)
+    def test_its_range_tells_the_priority(self, case: tuple[Priority, float | None, bool]) -> None:
+        ranges = {priority: ranks_of(priority) for priority in Priority}
+        found = [word for word, (low, high) in ranges.items() if low <= rank(case) <= high]
+        assert found == [case[0]]
 
     def test_a_low_score_past_its_target_comes_before_a_high_one(self) -> None:
         late = worklist_rank(priority="ROUTINE", probability=0.0, overdue=True)

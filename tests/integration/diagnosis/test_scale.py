@@ -1,0 +1,158 @@
+"""What pages, counts, claims and sweeps look at does not grow with the studies.
+
+Held against query plans, never against a clock. Small tables are scanned by right; so PostgreSQL is
+told to prefer an index where there is one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from importlib import import_module
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from bench import scale_rows, scale_work
+from bench.scale_work import Operation
+from bench.scale_world import Shape, member
+from diagnosis.models import Job, Study
+from diagnosis.permissions import Actor, Role
+from diagnosis.queries import invariants, worklist
+from diagnosis.services import jobs, sweeping
+from diagnosis.web import present
+from ml.contracts.fake import FAKE_DIGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.scale_world import World
+
+pytestmark = pytest.mark.django_db
+SHAPE = Shape(studies=900, waiting=20, sites=3, to_read=0.3)
+A_PAGE = 2 * worklist.PAGE_SIZE  # and what is passed over between its studies
+SWEEPER = Actor.system("sweeper")
+_ROWS = re.compile(r" on diagnosis_(?:study|image|job) .*actual.* rows=(\d+) loops=(\d+)")
+_PASSED_OVER = re.compile(r"Rows Removed by (?:Index Recheck|Join Filter|Filter): (\d+)")
+_WHOLE_TABLE = re.compile(r"SCAN diagnosis_(?:study|image|job)$", re.MULTILINE)
+_SORTED = "TEMP B-TREE FOR ORDER BY"
+
+
+@pytest.fixture
+def world() -> World:
+    return scale_rows.generate(SHAPE)
+
+
+@pytest.fixture
+def asked(world: World) -> Callable[[Callable[[], Any]], list[str]]:
+    """asked(act) -> the plan of each query that it makes."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for way in ("seqscan", "bitmapscan", "sort"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
+            cursor.execute("SET LOCAL jit = off")  # a way that is off costs enough to compile for
+    return lambda act: list(Operation("", act).plans())
+
+
+def visited(plan: str) -> int:
+    """Rows of studies, films and jobs that PostgreSQL looked at."""
+    found = sum(int(rows) * int(loops) for rows, loops in _ROWS.findall(plan))
+    return found + sum(map(int, _PASSED_OVER.findall(plan)))
+
+
+def assert_bounded(plan: str, most: int) -> None:
+    if connection.vendor == "postgresql":
+        assert visited(plan) <= most, plan
+    else:
+        assert not _WHOLE_TABLE.search(plan), plan
+
+
+@pytest.mark.parametrize("waiting", [0, 20])
+def test_generated_rows_are_as_the_product_writes_them(waiting: int) -> None:
+    scale_rows.generate(Shape(studies=300, waiting=waiting, sites=3))
+    assert invariants.breaches(drained=not waiting) == []
+    assert Job.objects.filter(status="QUEUED").count() == waiting
+    assert Study.objects.count() == 300 + waiting
+    last = Study.objects.latest("pk")
+    again = Study.objects.create(
+        site=last.site,
+        patient=last.patient,
+        submitted_by=last.submitted_by,
+        due_at=last.due_at,
+        worklist_rank=0,
+    )
+    assert again.pk == last.pk + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_operation_of_the_bench_can_be_measured(world: World) -> None:
+    for operation in scale_work.operations():
+        assert operation.measure()["ms"] > 0
+
+
+@pytest.mark.parametrize("tab", worklist.TABS)
+@pytest.mark.parametrize("sites", [1, 3])
+def test_a_page_looks_at_a_page_at_any_depth(
+    world: World, asked: Any, sites: int, tab: str
+) -> None:
+    reader = member("one-more", Role.RADIOLOGIST, world.sites[-sites:])
+    for priority, share in product(("", "URGENT"), (0, 0.5, 0.9)):
+        rows = worklist.listed(reader, tab=tab, priority=priority)
+        place = int(rows.count() * share)
+        after = str(rows[place - 1].uid) if place else ""
+        plans = asked(partial(worklist.page, reader, tab=tab, priority=priority, after=after))
+        keys, _details = [plan for plan in plans if "diagnosis_study" in plan][-2:]
+        assert_bounded(keys, A_PAGE)
+        assert _SORTED not in keys
+
+
+def test_a_count_looks_at_no_more_than_it_tells(
+    world: World, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = member("one-more", Role.RADIOLOGIST, world.sites)
+    exact = worklist.counts(reader, tab="reported")
+    assert exact.tabs["to-read"] + exact.tabs["reported"] == exact.tabs["all"] == 920
+    assert exact.priorities[""] == exact.tabs["reported"]
+    assert (
+        sum(exact.priorities[word] for word in ("STAT", "URGENT", "ROUTINE"))
+        == (exact.tabs["reported"])
+    )
+    monkeypatch.setattr(worklist, "MOST_COUNTED", 10)
+    assert set(worklist.counts(reader).tabs.values()) == {11}
+    of_some = member("another", Role.RADIOLOGIST, world.sites[:2])
+    for plan in asked(partial(worklist.counts, of_some)):
+        assert_bounded(plan, 2 * 11)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, "0"), (999, "999"), (1000, "1,000"), (1001, "1,000+")]
+)
+def test_a_count_above_the_limit_says_so(number: int, told: str) -> None:
+    assert present.count(number) == told
+
+
+def test_a_claim_looks_at_what_it_takes(world: World, asked: Any) -> None:
+    plans = asked(partial(jobs.claim, worker="w", model_digest=FAKE_DIGEST, limit=5))
+    (eligible,) = [plan for plan in plans if "job_queue" in plan]
+    # Job, film and study, and the five that were claimed before the plan was asked for.
+    assert_bounded(eligible, 4 * 5)
+    assert _SORTED not in eligible
+
+
+def test_a_quick_round_looks_at_what_waits_alone(world: World, asked: Any) -> None:
+    for plan in asked(partial(sweeping.sweep, actor=SWEEPER)):
+        assert_bounded(plan, 2 * SHAPE.waiting)
+
+
+def test_studies_accepted_without_a_model_are_marked_by_the_migration(world: World) -> None:
+    bare = Job.objects.filter(status="QUEUED").latest("pk")
+    bare.delete()
+    import_module("diagnosis.migrations.0006_flat_lists").mark_studies_that_await_a_model(
+        apps, None
+    )
+    assert Study.objects.get(awaits_model=True) == bare.image.study
+    assert sweeping.sweep(actor=SWEEPER).queued == 1
+    assert not Study.objects.filter(awaits_model=True).exists()
