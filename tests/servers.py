@@ -198,11 +198,12 @@ class PostgresServer(Server):
     orphan_signal = signal.SIGQUIT  # nobody is left who could need the data
     user = "pneumo"
 
-    def __init__(self, folder: Path, *, binaries: Path) -> None:
+    def __init__(self, folder: Path, *, binaries: Path, durable: bool = False) -> None:
         super().__init__(folder)
         self.binaries = binaries
         self.port = free_port()
         self.data = folder / "data"
+        self.sync = "on" if durable else "off"
 
     @property
     def url(self) -> str:
@@ -243,8 +244,8 @@ class PostgresServer(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": self.sync,
+            "full_page_writes": self.sync,
             "max_connections": "100",
         }
         pairs = [word for key, value in options.items() for word in ("-c", f"{key}={value}")]
@@ -283,10 +284,10 @@ def valkey() -> Iterator[RedisServer]:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[PostgresServer]:
-    """A private PostgreSQL on a free TCP port."""
+def postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A private PostgreSQL on a free TCP port; `durable` syncs each commit, as in production."""
     with _folder() as folder:
-        server = PostgresServer(folder, binaries=postgres_binaries())
+        server = PostgresServer(folder, binaries=postgres_binaries(), durable=durable)
         server.prepare()
         with server:
             yield server
