@@ -26,7 +26,7 @@ from diagnosis.services import (
 )
 from diagnosis.states import Priority, StudyState
 from ml.contracts import FilmError
-from ml.pixels import normalise, verify
+from ml.pixels import verify_and_normalise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,8 +177,7 @@ def check_films(submitted: Sequence[bytes]) -> tuple[list[CheckedFilm], list[Fil
     report = []
     for position, data in enumerate(submitted, start=1):
         try:
-            header = verify(data, films.limits())
-            normalise(data, films.limits())
+            header, _pixels = verify_and_normalise(data, films.limits())
         except FilmError as error:
             report.append(FilmReport(position, error.code, error.message))
             continue

@@ -4,7 +4,7 @@ Intake, training, evaluation, serving and replay all call these functions, so a 
 same everywhere. numpy, Pillow and pydicom only: the web process may import this package.
 """
 
-from ml.pixels.film import normalise, sniff, verify
+from ml.pixels.film import normalise, sniff, verify, verify_and_normalise
 from ml.pixels.model_input import PREPROCESSING_ID, preprocess
 from ml.pixels.render import overlay_png, to_png
 
@@ -16,4 +16,5 @@ __all__ = [
     "sniff",
     "to_png",
     "verify",
+    "verify_and_normalise",
 ]

@@ -105,13 +105,11 @@ class DicomFilm(NamedTuple):
     vr: str | None
     pixels: memoryview
 
-
-def verify_dicom(data: bytes, limits: FilmLimits) -> FilmHeader:
-    """Header and identity tags of a CR or DX film. Raises FilmError."""
-    dataset = read_dicom(data, limits).dataset
-    return FilmHeader(
-        "DICOM", dataset.Columns, dataset.Rows, dataset.BitsStored, identity_tags(dataset)
-    )
+    @property
+    def header(self) -> FilmHeader:
+        """Raises FilmError UNSUPPORTED_ENCODING."""
+        ds = self.dataset
+        return FilmHeader("DICOM", ds.Columns, ds.Rows, ds.BitsStored, identity_tags(ds))
 
 
 def read_dicom(data: bytes, limits: FilmLimits) -> DicomFilm:

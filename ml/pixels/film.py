@@ -5,19 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml.contracts import FilmCode, FilmError
-from ml.pixels.dicom import read_dicom, verify_dicom
+from ml.pixels.dicom import DicomFilm, read_dicom
 from ml.pixels.dicom_pixels import decode_dicom
 from ml.pixels.guard import only_film_errors
-from ml.pixels.raster import decode_raster, verify_jpeg, verify_png
+from ml.pixels.raster import RasterFilm, decode_raster, read_jpeg, read_png
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from ml.contracts import FilmHeader, FilmLimits
 
+    Film = DicomFilm | RasterFilm
+
 _PREAMBLE = 128
-_VERIFIERS = {"JPEG": verify_jpeg, "PNG": verify_png, "DICOM": verify_dicom}
+_READERS: dict[str, Callable[[bytes, FilmLimits], Film]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "DICOM": read_dicom,
+}
 
 
 def sniff(data: bytes) -> str:
@@ -43,9 +51,8 @@ def verify(data: bytes, limits: FilmLimits) -> FilmHeader:
 
     Width and height are those of the upright film. Raises FilmError with any FilmCode.
     """
-    kind = _admitted(data, limits)
     with only_film_errors():
-        return _VERIFIERS[kind](data, limits)
+        return _read(data, limits).header
 
 
 def normalise(data: bytes, limits: FilmLimits) -> NDArray[np.uint16]:
@@ -55,19 +62,26 @@ def normalise(data: bytes, limits: FilmLimits) -> NDArray[np.uint16]:
     first VOI table or window, else the full range of its stored bits); MONOCHROME1 is inverted.
     Raises FilmError with any FilmCode, and nothing else.
     """
-    kind = _admitted(data, limits)
     with only_film_errors():
-        if kind == "DICOM":
-            return decode_dicom(read_dicom(data, limits))
-        _VERIFIERS[kind](data, limits)
-        return decode_raster(data, kind)
+        return _decoded(_read(data, limits))
 
 
-def _admitted(data: bytes, limits: FilmLimits) -> str:
+def verify_and_normalise(data: bytes, limits: FilmLimits) -> tuple[FilmHeader, NDArray[np.uint16]]:
+    """What `verify` and `normalise` tell, from one reading of the file. Raises FilmError."""
+    with only_film_errors():
+        film = _read(data, limits)
+        return film.header, _decoded(film)
+
+
+def _read(data: bytes, limits: FilmLimits) -> Film:
     kind = sniff(data)
     if len(data) > limits.max_bytes:
         raise FilmError(
             FilmCode.TOO_LARGE,
             f"The file is larger than {limits.max_bytes / 2**20:.0f} MB. Send a smaller export.",
         )
-    return kind
+    return _READERS[kind](data, limits)
+
+
+def _decoded(film: Film) -> NDArray[np.uint16]:
+    return decode_dicom(film) if isinstance(film, DicomFilm) else decode_raster(film)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -50,15 +50,28 @@ _TURNS = {
 }
 
 
-def verify_jpeg(data: bytes, limits: FilmLimits) -> FilmHeader:
-    """Header of a JPEG. Raises FilmError CORRUPT, TOO_MANY_PIXELS or UNSUPPORTED_ENCODING."""
+class RasterFilm(NamedTuple):
+    """A checked JPEG or PNG: header, EXIF orientation, and all that its decoder needs."""
+
+    header: FilmHeader
+    orientation: int
+    data: bytes
+
+
+def read_jpeg(data: bytes, limits: FilmLimits) -> RasterFilm:
+    """Check the header; nothing is decoded. Raises FilmError CORRUPT, TOO_MANY_PIXELS or
+    UNSUPPORTED_ENCODING.
+    """
     frame = read_codestream(data, _JPEG_FRAMES)
     check_size(frame.width, frame.height, limits)
-    return _header("JPEG", frame.width, frame.height, frame.bits, _jpeg_exif(data))
+    turn = orientation(_jpeg_exif(data))
+    return RasterFilm(
+        _header("JPEG", frame.width, frame.height, frame.bits, turn), turn, frame.data
+    )
 
 
-def verify_png(data: bytes, limits: FilmLimits) -> FilmHeader:
-    """Header of a PNG.
+def read_png(data: bytes, limits: FilmLimits) -> RasterFilm:
+    """Check the header; nothing is decoded.
 
     Raises FilmError CORRUPT, TOO_MANY_PIXELS, MULTI_FRAME or UNSUPPORTED_ENCODING.
     """
@@ -73,31 +86,31 @@ def verify_png(data: bytes, limits: FilmLimits) -> FilmHeader:
         )
     # Pillow keeps 16 bits for gray alone: 16-bit colour comes as 8
     kept = bits if colour == 0 else min(bits, 8)
-    return _header("PNG", width, height, kept, _png_exif(data))
+    turn = orientation(_png_exif(data))
+    return RasterFilm(_header("PNG", width, height, kept, turn), turn, data)
 
 
-def decode_raster(data: bytes, kind: str) -> NDArray[np.uint16]:
+def decode_raster(film: RasterFilm) -> NDArray[np.uint16]:
     """Gray picture (H, W) over 0..65535, upright. Raises FilmError CORRUPT or what Pillow raises."""
-    with _opened(data, kind) as image:
+    with _opened(film) as image:
         gray = _gray(image)
-    turn = _TURNS.get(orientation(_jpeg_exif(data) if kind == "JPEG" else _png_exif(data)))
-    if turn is None:
+    if film.orientation not in _TURNS:
         return gray
-    transpose, flip_rows, flip_columns = turn
+    transpose, flip_rows, flip_columns = _TURNS[film.orientation]
     turned = gray.T if transpose else gray
     turned = turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
     return np.ascontiguousarray(turned)
 
 
-def _opened(data: bytes, kind: str) -> ImageFile:
+def _opened(film: RasterFilm) -> ImageFile:
     # the plug-in itself, not Image.open: no other format, no second frame, no bomb warning
-    if kind == "JPEG":
-        return JpegImageFile(io.BytesIO(read_codestream(data, _JPEG_FRAMES).data))
-    return PngImageFile(io.BytesIO(_whole_png(data)))
+    if film.header.format == "JPEG":
+        return JpegImageFile(io.BytesIO(film.data))
+    return PngImageFile(io.BytesIO(_whole_png(film.data)))
 
 
-def _header(kind: str, width: int, height: int, bits: int, exif: bytes) -> FilmHeader:
-    if _TURNS.get(orientation(exif), (False,))[0]:
+def _header(kind: str, width: int, height: int, bits: int, turn: int) -> FilmHeader:
+    if _TURNS.get(turn, (False,))[0]:
         width, height = height, width
     return FilmHeader(kind, width, height, bits)
 

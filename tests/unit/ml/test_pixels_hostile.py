@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from pydicom.uid import (
 )
 
 from ml.contracts import FilmCode, FilmError, FilmLimits
-from ml.pixels import normalise, verify
+from ml.pixels import normalise, verify, verify_and_normalise
 from tests import films
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ def encapsulated(frame: bytes, syntax: str) -> bytes:
 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_the_whole_film_is_read(kind: str) -> None:
-    assert normalise(WHOLE[kind], LIMITS).shape == (80, 96)
+    header, pixels = verify_and_normalise(WHOLE[kind], LIMITS)
+    assert pixels.shape == (80, 96)
+    assert header == verify(WHOLE[kind], LIMITS)
+    assert np.array_equal(pixels, normalise(WHOLE[kind], LIMITS))
 
 
 @pytest.mark.parametrize("kind", WHOLE)
