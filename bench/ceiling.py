@@ -90,8 +90,10 @@ def main() -> int:
     drawn = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
     for line in sys.stdin:
         for number in range(int(line)):
-            (film,), _ = intake.check_films([distinct(drawn, number)])
-            store.put(data=film.data)
+            film = distinct(drawn, number)
+            _, (report,) = intake.check_films([film], [store.digest_of(film)])
+            assert report.code == intake.ACCEPTED
+            store.put(data=film)
         print("stored", flush=True)
     return 0
 

@@ -75,8 +75,9 @@ def state() -> Queue:
         waiting[priority] = count
         if now - oldest > timedelta(minutes=PENDING_ALARM_MINUTES[priority]):
             late.add(priority)
-    running = _held(now).count()
-    return Queue(waiting, frozenset(late), running, len(alive()), _seconds_per_film(now))
+    at_work = list(_held(now).values_list("worker", flat=True))
+    workers = len({*_seen(now), *at_work})
+    return Queue(waiting, frozenset(late), len(at_work), workers, _seconds_per_film(now))
 
 
 def _held(now: datetime) -> QuerySet[Job]:
@@ -86,9 +87,12 @@ def _held(now: datetime) -> QuerySet[Job]:
 def alive() -> set[str]:
     """The workers' names. One gives no sign of life during a batch, but it keeps its leases."""
     now = db_now()
-    seen = WorkerHeartbeat.objects.filter(seen_at__gt=now - SIGN_OF_LIFE)
-    at_work = _held(now).values_list("worker", flat=True)
-    return {*seen.values_list("name", flat=True), *at_work}
+    return {*_seen(now), *_held(now).values_list("worker", flat=True)}
+
+
+def _seen(now: datetime) -> QuerySet[WorkerHeartbeat, str]:
+    beats = WorkerHeartbeat.objects.filter(seen_at__gt=now - SIGN_OF_LIFE)
+    return beats.values_list("name", flat=True)
 
 
 def _seconds_per_film(now: datetime) -> float | None:

@@ -9,7 +9,7 @@ from diagnosis.models.audit import Outcome
 from diagnosis.models.clock import db_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from django.db.models import Model
@@ -83,8 +83,8 @@ def record(**fields: Any) -> AuditEvent:
     return row
 
 
-def record_all(events: Sequence[AuditEvent]) -> None:
-    """Write the events of one change, in their order."""
+def record_all(events: Iterable[AuditEvent]) -> None:
+    """Write events, in their order, in one statement."""
     AuditEvent.objects.bulk_create(events)
 
 

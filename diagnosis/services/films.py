@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -20,13 +19,6 @@ from ml.contracts import FilmLimits
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFilm:
-    key: str
-    sha256: str
-    size_bytes: int
 
 
 class FilmMissing(Exception):  # noqa: N818 (a fact about the store, not a fault of it)
@@ -45,14 +37,14 @@ def _path(key: str) -> Path:
     return settings.FILM_DIR / key[:2] / key
 
 
-def put(*, data: bytes) -> StoredFilm:
+def put(*, data: bytes) -> str:
     """Write to `.part`, sync, rename, sync the folders: a name that exists holds all its bytes.
 
-    Raises StorageUnavailable.
+    Returns the film's key. Raises StorageUnavailable.
     """
     key = secrets.token_hex(16)
     place(key=key, data=data)
-    return StoredFilm(key, digest_of(data), len(data))
+    return key
 
 
 def place(*, key: str, data: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from diagnosis import dispatch
 from diagnosis.errors import FilmTooLarge, IdempotencyConflict, InvalidInput, NoUsableFilm
@@ -24,17 +25,16 @@ from diagnosis.services import (
     lifecycle,
     model_versions,
 )
-from diagnosis.states import Priority, StudyState
+from diagnosis.states import Priority
 from ml.contracts import FilmError
 from ml.pixels import verify_and_normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
 
-    from diagnosis.models import ModelVersion, Site
+    from diagnosis.models import AuditEvent, Site
     from diagnosis.permissions import Actor, User
-    from diagnosis.services.films import StoredFilm
     from ml.contracts import FilmHeader
 
 ACCEPTED = "ACCEPTED"
@@ -94,11 +94,12 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
     TooManyWaiting, StorageFull and StorageUnavailable.
     """
     _guard(user, submission)
-    digest = _request_digest(submission)
+    digests = [films.digest_of(data) for data in submission.films]
+    digest = _request_digest(submission, digests)
     if earlier := _earlier(user, submission, digest):
         return earlier, False
     admission.check(user=user, site=submission.site)
-    good, report = check_films(submission.films)
+    good, report = check_films(submission.films, digests)
     if not good:
         raise _nothing_usable(report)
     confirmed = identity.check(
@@ -115,29 +116,19 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
 
 def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) -> Study:
     """Files first, then rows: a row never stands without its file."""
-    stored: list[StoredFilm] = []
+    keys: list[str] = []
     before_commit = True
     try:
         for film in checked.good:
-            stored.append(films.put(data=film.data))  # noqa: PERF401 (those before a fault count)
+            keys.append(films.put(data=film.data))  # noqa: PERF401 (those before a fault count)
         with transaction.atomic():
-            model = model_versions.active()
-            study = _create(user, submission, checked.digest, model)
-            _add_films(study, checked, stored, model, actor)
-            if checked.confirmed:
-                audit.record(
-                    actor=actor,
-                    action="PATIENT_MISMATCH_CONFIRMED",
-                    target=study,
-                    study=study,
-                    after={"fields": list(checked.confirmed)},
-                )
+            study = _create(user, actor, submission, checked, keys)
             before_commit = False
     except BaseException as error:
         # A commit that breaks may stand all the same: then the films stay, the sweeper decides.
         if before_commit or isinstance(error, IntegrityError):
-            for blob in stored:
-                films.delete(key=blob.key)
+            for key in keys:
+                films.delete(key=key)
         raise
     return study
 
@@ -148,15 +139,15 @@ def _guard(user: User, submission: Submission) -> None:
         raise InvalidInput("You are not a member of this site.", field="site")
     if not submission.films:
         raise InvalidInput("Add at least one film.", field="films")
-    if submission.birth_date > db_now().date():
+    if submission.birth_date > timezone.localdate():
         raise InvalidInput("The birth date lies in the future.", field="birth_date")
 
 
-def _request_digest(submission: Submission) -> str:
+def _request_digest(submission: Submission, digests: Sequence[str]) -> str:
     """SHA-256 over everything that makes two requests the same one."""
     plain = replace(submission, films=(), idempotency_key="")
     form = {name: str(getattr(plain, name)) for name in plain.__slots__ if name != "site"}
-    content = [submission.site.pk, form, [films.digest_of(data) for data in submission.films]]
+    content = [submission.site.pk, form, digests]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -171,17 +162,18 @@ def _earlier(user: User, submission: Submission, digest: str) -> Study | None:
     return study
 
 
-def check_films(submitted: Sequence[bytes]) -> tuple[list[CheckedFilm], list[FilmReport]]:
+def check_films(
+    submitted: Sequence[bytes], digests: Sequence[str]
+) -> tuple[list[CheckedFilm], list[FilmReport]]:
     """Decode every film in full; equal films of one study are kept once."""
     good: dict[str, CheckedFilm] = {}
     report = []
-    for position, data in enumerate(submitted, start=1):
+    for position, (data, sha256) in enumerate(zip(submitted, digests, strict=True), start=1):
         try:
             header, _pixels = verify_and_normalise(data, films.limits())
         except FilmError as error:
             report.append(FilmReport(position, error.code, error.message))
             continue
-        sha256 = films.digest_of(data)
         if sha256 in good:
             report.append(
                 FilmReport(position, DUPLICATE, "The same film is in this study already.")
@@ -200,88 +192,92 @@ def _nothing_usable(report: Sequence[FilmReport]) -> NoUsableFilm | FilmTooLarge
     return NoUsableFilm(films=told)
 
 
-def _create(user: User, submission: Submission, digest: str, model: ModelVersion | None) -> Study:
-    patient, _ = Patient.objects.get_or_create(
-        site=submission.site,
-        mrn=submission.mrn,
-        defaults={
-            "name": submission.name,
-            "birth_date": submission.birth_date,
-            "sex": submission.sex,
-        },
-    )
+def _create(
+    user: User, actor: Actor, submission: Submission, checked: _Checked, keys: Sequence[str]
+) -> Study:
+    """Every row of the study, all of the same moment."""
     now = db_now()
-    return Study.objects.create(
+    model = model_versions.active()
+    study = Study(
         site=submission.site,
-        patient=patient,
+        patient=_patient(submission, now),
         accession_number=submission.accession_number,
         indication=submission.indication,
         priority=submission.priority,
         submitted_by_id=user.pk or 0,
-        submitted_at=now,
-        due_at=lifecycle.due_at(submitted_at=now, priority=submission.priority),
-        # Without an active model no analysis is pending; the case waits for its reader at once.
-        state=StudyState.PROCESSING if model else StudyState.AWAITING_READ,
-        worklist_rank=0,
         idempotency_key=submission.idempotency_key,
-        request_digest=digest,
+        request_digest=checked.digest,
+        **lifecycle.first(submitted_at=now, priority=submission.priority, queued=bool(model)),
     )
-
-
-def _add_films(
-    study: Study,
-    checked: _Checked,
-    stored: Sequence[StoredFilm],
-    model: ModelVersion | None,
-    actor: Actor,
-) -> None:
-    accepted = {
-        film.position: _add_film(study, film, blob)
-        for film, blob in zip(checked.good, stored, strict=True)
-    }
+    images = _images(study, checked, keys, now)
+    study.intake_report = _told(checked, images)
+    study.save(force_insert=True)
+    Image.objects.bulk_create(images)
     if model:
-        for image in accepted.values():
-            jobs.queue(image=image, model_version=model, actor=actor)
-    told: list[dict[str, Any]] = [
-        asdict(replace(film, film=str(accepted[film.position].uid)))
-        if film.position in accepted
-        else asdict(film)
-        for film in checked.report
-    ]
-    study.intake_report = told
-    study.save(update_fields=["intake_report"])
-    audit.record(
-        actor=actor,
-        action="STUDY_SUBMITTED",
-        target=study,
-        study=study,
-        after={
-            "state": study.state,
-            "priority": study.priority,
-            "films": len(accepted),
-            "refused": [film.code for film in checked.report if film.position not in accepted],
-        },
-    )
-    lifecycle.refresh(study=study)
+        jobs.queue(images=images, model_version=model, actor=actor, now=now)
+    audit.record_all(_events(study, checked, actor, now))
     dispatch.ring_on_commit()
+    return study
 
 
-def _add_film(study: Study, film: CheckedFilm, blob: StoredFilm) -> Image:
-    return Image.objects.create(
-        study=study,
-        position=film.position,
-        storage_key=blob.key,
-        sha256=blob.sha256,
-        size_bytes=blob.size_bytes,
-        format=film.header.format,
-        width=film.header.width,
-        height=film.header.height,
-        bits=film.header.bits,
-        view_position=film.header.tags.get("view_position", "")[:16],
-        seen_under_other_patient=_known_elsewhere(study, blob.sha256),
+def _patient(submission: Submission, now: datetime) -> Patient:
+    """The site's patient of this number; one that is known keeps its record as it is."""
+    patient = Patient(
+        site=submission.site,
+        mrn=submission.mrn,
+        name=submission.name,
+        birth_date=submission.birth_date,
+        sex=submission.sex,
+        created_at=now,
     )
+    Patient.objects.bulk_create(
+        [patient],
+        update_conflicts=True,
+        unique_fields=["site", "mrn"],
+        update_fields=["mrn"],  # to the same: only so does the database tell the row's id
+    )
+    return patient
 
 
-def _known_elsewhere(study: Study, sha256: str) -> bool:
-    same = Image.objects.filter(sha256=sha256, study__site=study.site)
-    return same.exclude(study__patient=study.patient).exists()
+def _images(study: Study, checked: _Checked, keys: Sequence[str], now: datetime) -> list[Image]:
+    same = Image.objects.filter(
+        sha256__in=[film.sha256 for film in checked.good], study__site=study.site
+    )
+    elsewhere = set(same.exclude(study__patient=study.patient).values_list("sha256", flat=True))
+    return [
+        Image(
+            study=study,
+            position=film.position,
+            storage_key=key,
+            sha256=film.sha256,
+            size_bytes=len(film.data),
+            format=film.header.format,
+            width=film.header.width,
+            height=film.header.height,
+            bits=film.header.bits,
+            view_position=film.header.tags.get("view_position", "")[:16],
+            seen_under_other_patient=film.sha256 in elsewhere,
+            created_at=now,
+        )
+        for film, key in zip(checked.good, keys, strict=True)
+    ]
+
+
+def _told(checked: _Checked, images: Sequence[Image]) -> list[dict[str, Any]]:
+    """The report as it is kept, with each accepted film's uid."""
+    uids = {image.position: str(image.uid) for image in images}
+    return [asdict(replace(film, film=uids.get(film.position, ""))) for film in checked.report]
+
+
+def _events(study: Study, checked: _Checked, actor: Actor, now: datetime) -> Iterator[AuditEvent]:
+    about: dict[str, Any] = {"actor": actor, "target": study, "study": study, "at": now}
+    told = {
+        "state": study.state,
+        "priority": study.priority,
+        "films": len(checked.good),
+        "refused": [film.code for film in checked.report if film.code != ACCEPTED],
+    }
+    yield audit.event(action="STUDY_SUBMITTED", after=told, **about)
+    if checked.confirmed:
+        fields = list(checked.confirmed)
+        yield audit.event(action="PATIENT_MISMATCH_CONFIRMED", after={"fields": fields}, **about)

@@ -32,7 +32,7 @@ from diagnosis.states import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from diagnosis.models import AuditEvent
@@ -68,31 +68,42 @@ def backoff(tries: int) -> timedelta:
     return min(longer, _BACKOFF_CAP)
 
 
-def queue(
+def queue(  # noqa: PLR0913 (all that a job is made of)
     *,
-    image: Image,
+    images: Iterable[Image],
     model_version: ModelVersion,
     actor: Actor,
+    now: datetime | None = None,
     supersedes: Job | None = None,
     reason: str = "",
-) -> Job:
-    """Queue a film; runs inside the caller's transaction, which also settles the study."""
-    job = Job.objects.create(
-        image=image,
-        model_version=model_version,
-        supersedes=supersedes,
-        priority_order=PRIORITY_ORDER[Priority(image.study.priority)],
+) -> list[Job]:
+    """Queue films; runs inside the caller's transaction, which also settles the study."""
+    now = now or db_now()
+    new = Job.objects.bulk_create(
+        Job(
+            image=image,
+            model_version=model_version,
+            supersedes=supersedes,
+            priority_order=PRIORITY_ORDER[Priority(image.study.priority)],
+            created_at=now,
+            not_before=now,
+        )
+        for image in images
     )
-    audit.record(
-        actor=actor,
-        action="JOB_QUEUED",
-        target=job,
-        study=image.study,
-        after={"status": JobStatus.QUEUED, "supersedes": supersedes.pk if supersedes else None},
-        reason=reason,
-        model_digest=model_version.digest,
+    audit.record_all(
+        audit.event(
+            actor=actor,
+            action="JOB_QUEUED",
+            target=job,
+            study=job.image.study,
+            after={"status": JobStatus.QUEUED, "supersedes": job.supersedes_id},
+            reason=reason,
+            model_digest=model_version.digest,
+            at=now,
+        )
+        for job in new
     )
-    return job
+    return new
 
 
 def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:

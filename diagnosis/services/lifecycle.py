@@ -44,8 +44,19 @@ _BY_JOBS = {
 }
 
 
-def due_at(*, submitted_at: datetime, priority: str) -> datetime:
-    return submitted_at + timedelta(minutes=TURN_ROUND_MINUTES[Priority(priority)])
+def first(*, submitted_at: datetime, priority: str, queued: bool) -> dict[str, Any]:
+    """A new study's times, state, flags and rank; `queued`: its films wait for a model.
+
+    Without one no analysis is pending, and the case waits for its reader at once.
+    """
+    return {
+        "submitted_at": submitted_at,
+        "due_at": submitted_at + timedelta(minutes=TURN_ROUND_MINUTES[Priority(priority)]),
+        "state": StudyState.PROCESSING if queued else StudyState.AWAITING_READ,
+        "awaits_model": not queued,
+        "ai_unavailable": not queued,
+        "worklist_rank": worklist_rank(priority=priority, probability=None, overdue=False),
+    }
 
 
 @dataclass(slots=True)

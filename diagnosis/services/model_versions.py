@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def active() -> ModelVersion | None:
-    return ModelVersion.objects.filter(stage=Stage.ACTIVE).first()
+    # The manifest is long, and few ask for it.
+    return ModelVersion.objects.filter(stage=Stage.ACTIVE).defer("manifest").first()
 
 
 def register(
@@ -89,7 +90,7 @@ def _move(job: Job, version: ModelVersion, actor: Actor, reason: str) -> bool:
     with transaction.atomic():
         if not jobs.step(job, JobEvent.CANCEL, actor=actor, reason=reason, **jobs.ended("")):
             return False
-        jobs.queue(image=job.image, model_version=version, actor=actor, supersedes=job)
+        jobs.queue(images=[job.image], model_version=version, actor=actor, supersedes=job)
         lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
         return True
 
@@ -106,8 +107,8 @@ def resubmit(*, job: Job, actor: Actor, reason: str = "") -> Job:
         if JobStatus(job.status) not in TERMINAL_JOB or hasattr(job, "superseded_by"):
             raise TransitionRefused
         version = active() or job.model_version
-        successor = jobs.queue(
-            image=job.image, model_version=version, actor=actor, supersedes=job, reason=reason
+        (successor,) = jobs.queue(
+            images=[job.image], model_version=version, actor=actor, supersedes=job, reason=reason
         )
         lifecycle.jobs_changed(study_ids=[job.image.study_id], actor=actor)
         dispatch.ring_on_commit()

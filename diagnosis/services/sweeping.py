@@ -67,7 +67,7 @@ def queue_missing(*, actor: Actor, limit: int = 200) -> int:
             lifecycle.lock(study_id=image.study_id)
             if image.jobs.exists():
                 continue  # another sweeper was faster
-            jobs.queue(image=image, model_version=model, actor=actor)
+            jobs.queue(images=[image], model_version=model, actor=actor)
             lifecycle.jobs_changed(study_ids=[image.study_id], actor=actor)
             count += 1
     return count

@@ -30,6 +30,14 @@ class TestSubmit:
         assert body["films"][0]["film"] == str(study.images.get().uid)
         assert study.state == "PROCESSING"
 
+    def test_more_films_take_no_more_statements(
+        self, as_submitter: APIClient, django_assert_max_num_queries: Any
+    ) -> None:
+        some = [films.as_png8(films.chest(seed, size=(300, 260))) for seed in range(3)]
+        with django_assert_max_num_queries(24):
+            answer = as_submitter.post(STUDIES, form(*some), HTTP_IDEMPOTENCY_KEY="a-key")
+        assert [film["code"] for film in answer.json()["films"]] == ["ACCEPTED"] * 3
+
     def test_the_same_key_returns_the_same_study(self, as_submitter: APIClient) -> None:
         key = {"HTTP_IDEMPOTENCY_KEY": "a-key"}
         first = as_submitter.post(STUDIES, form(), **key)

@@ -38,7 +38,7 @@ def assert_safe(synced: set[Path], key: str, films: Path) -> None:
 
 def test_every_folder_on_the_way_is_synced(synced: set[Path], settings: Any) -> None:
     settings.FILM_DIR.rmdir()
-    assert_safe(synced, store.put(data=b"film").key, settings.FILM_DIR)
+    assert_safe(synced, store.put(data=b"film"), settings.FILM_DIR)
 
 
 def test_a_folder_that_another_process_made_is_synced_too(
@@ -46,4 +46,4 @@ def test_a_folder_that_another_process_made_is_synced_too(
 ) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda size: "ab" * size)
     (settings.FILM_DIR / "ab").mkdir()
-    assert_safe(synced, store.put(data=b"film").key, settings.FILM_DIR)
+    assert_safe(synced, store.put(data=b"film"), settings.FILM_DIR)

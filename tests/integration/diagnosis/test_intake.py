@@ -173,7 +173,7 @@ class TestNothingHalf:
         def fail(**_: Any) -> None:
             raise OperationalError("disk full")
 
-        monkeypatch.setattr("diagnosis.services.lifecycle.refresh", fail)
+        monkeypatch.setattr("diagnosis.dispatch.ring_on_commit", fail)
         with pytest.raises(OperationalError):
             send(film(1), film(2))
         assert nothing_is_stored()

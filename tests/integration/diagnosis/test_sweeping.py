@@ -90,7 +90,7 @@ class TestQuickRound:
 class TestFiles:
     def test_only_old_files_without_a_row_go(self, submit: Callable[..., Study]) -> None:
         kept = file_of(submit().images.get())
-        old, young = (store.put(data=data).key for data in (b"old", b"young"))
+        old, young = (store.put(data=data) for data in (b"old", b"young"))
         paths = {path.name: path for path in store.stored()}
         half = paths[old].with_suffix(".part")
         half.write_bytes(b"half")
@@ -125,7 +125,7 @@ class TestFiles:
         whole, lost = submit().images.get(), submit().images.get()
         assert sweeping.film_breaches(orphan_age=timedelta(0)) == []
         file_of(lost).unlink()
-        orphan = store.put(data=b"orphan").key
+        orphan = store.put(data=b"orphan")
         found = sweeping.film_breaches(orphan_age=timedelta(0))
         assert len(found) == 2
         assert any(orphan in line for line in found)
