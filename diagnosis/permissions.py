@@ -157,7 +157,12 @@ def visible_to(user: User, table: type[M]) -> QuerySet[M]:
 
 
 def sites_of(user: User) -> QuerySet[Site]:
-    return visible_to(user, Site)
+    """The user's sites. Cached on the user object, as the roles are."""
+    cached: QuerySet[Site] | None = getattr(user, "_pneumo_sites", None)
+    if cached is None:
+        cached = visible_to(user, Site)
+        user._pneumo_sites = cached  # type: ignore[union-attr]  # noqa: SLF001
+    return cached
 
 
 def details_of(user: Any) -> dict[str, bool]:

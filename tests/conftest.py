@@ -55,6 +55,13 @@ def _own_folders(tmp_path: Path, settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_pace_of_another_test() -> None:
+    from diagnosis.queries import queue
+
+    queue._pace_in.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def _silent_bell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "real_bell" not in request.fixturenames:
         monkeypatch.setattr("diagnosis.dispatch.ring", lambda: False)

@@ -71,8 +71,7 @@ class StudyForm(serializers.Serializer[Any]):
 
 def _site(user: User, code: str) -> Site:
     """The site named, or the user's only one. An unknown and a foreign site read the same."""
-    mine = sites_of(user)
-    chosen = list(mine.filter(code=code) if code else mine[:2])
+    chosen = [site for site in sites_of(user) if not code or site.code == code]
     if len(chosen) == 1:
         return chosen[0]
     raise InvalidInput("Name one of your sites by its code.", field="site")

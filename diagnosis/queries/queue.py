@@ -4,10 +4,12 @@ no user is asked for.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Count, Min
 
@@ -60,7 +62,24 @@ class Queue:
         return ""
 
 
+class _Pace(NamedTuple):
+    running: int
+    workers: int
+    seconds_per_film: float | None
+
+
 def state() -> Queue:
+    return _state(_pace())
+
+
+def state_for_answer() -> Queue:
+    """The state as each of many submissions is told it: what waits is counted, and how fast it goes
+    was looked up within the last second.
+    """
+    return _state(_pace_in(int(time.monotonic())))
+
+
+def _state(pace: _Pace) -> Queue:
     now = db_now()
     lanes = (
         Job.objects.filter(status=JobStatus.QUEUED)
@@ -75,9 +94,18 @@ def state() -> Queue:
         waiting[priority] = count
         if now - oldest > timedelta(minutes=PENDING_ALARM_MINUTES[priority]):
             late.add(priority)
+    return Queue(waiting, frozenset(late), *pace)
+
+
+def _pace() -> _Pace:
+    now = db_now()
     at_work = list(_held(now).values_list("worker", flat=True))
-    workers = len({*_seen(now), *at_work})
-    return Queue(waiting, frozenset(late), len(at_work), workers, _seconds_per_film(now))
+    return _Pace(len(at_work), len({*_seen(now), *at_work}), _seconds_per_film(now))
+
+
+@lru_cache(maxsize=1)
+def _pace_in(_second: int) -> _Pace:
+    return _pace()
 
 
 def _held(now: datetime) -> QuerySet[Job]:

@@ -135,7 +135,7 @@ def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) 
 
 def _guard(user: User, submission: Submission) -> None:
     require(user, Role.SUBMITTER, Role.RADIOLOGIST)
-    if not sites_of(user).filter(pk=submission.site.pk).exists():
+    if submission.site not in sites_of(user):
         raise InvalidInput("You are not a member of this site.", field="site")
     if not submission.films:
         raise InvalidInput("Add at least one film.", field="films")
