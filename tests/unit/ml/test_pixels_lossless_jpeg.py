@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ml.contracts import FilmCode, FilmError, FilmLimits
+from ml.contracts import FilmError, FilmLimits
 from ml.pixels import normalise
 from tests import films
 
@@ -59,20 +59,3 @@ def test_damaged_films_are_refused_by_a_process_that_lives_on(tmp_path: Path) ->
             damaged[rng.randrange(scan - 60, scan + 40)] = rng.randrange(256)
         with suppress(FilmError):
             normalise(bytes(damaged), LIMITS)
-
-
-@pytest.mark.parametrize(
-    "child",
-    ["import os; os.abort()", "raise MemoryError", "print('<u2')", "while True: pass"],
-    ids=["aborts", "fails", "answers nonsense", "hangs"],
-)
-def test_whatever_becomes_of_the_child_is_a_coded_refusal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: str
-) -> None:
-    program = tmp_path / "child.py"
-    program.write_text(child)
-    monkeypatch.setattr("ml.pixels.isolated._CHILD", program)
-    monkeypatch.setattr("ml.pixels.isolated._SECONDS", 1.0)
-    with pytest.raises(FilmError) as caught:
-        normalise(packed(tmp_path, 12), LIMITS)
-    assert caught.value.code is FilmCode.CORRUPT
