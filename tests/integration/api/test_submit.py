@@ -34,7 +34,7 @@ class TestSubmit:
         self, as_submitter: APIClient, django_assert_max_num_queries: Any
     ) -> None:
         some = [films.as_png8(films.chest(seed, size=(300, 260))) for seed in range(3)]
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(23):
             answer = as_submitter.post(STUDIES, form(*some), HTTP_IDEMPOTENCY_KEY="a-key")
         assert [film["code"] for film in answer.json()["films"]] == ["ACCEPTED"] * 3
 
