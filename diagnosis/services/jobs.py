@@ -91,14 +91,12 @@ def queue(  # noqa: PLR0913 (all that a job is made of)
         for image in images
     )
     audit.record_all(
-        audit.event(
+        _told(
+            job,
+            "QUEUED",
             actor=actor,
-            action="JOB_QUEUED",
-            target=job,
-            study=job.image.study,
             after={"status": JobStatus.QUEUED, "supersedes": job.supersedes_id},
             reason=reason,
-            model_digest=model_version.digest,
             at=now,
         )
         for job in new
@@ -239,14 +237,7 @@ def waiting(delay: timedelta) -> dict[str, Any]:
     return {"not_before": db_now() + delay, "lease_expires_at": None, "worker": ""}
 
 
-def step(
-    job: Job,
-    event: JobEvent,
-    *,
-    actor: Actor,
-    reason: str = "",
-    **changes: Any,
-) -> bool:
+def step(job: Job, event: JobEvent, *, actor: Actor, reason: str = "", **changes: Any) -> bool:
     """One transition with its audit event; False when another process was faster.
 
     For the services of the queue alone: every change of a status is made here.
@@ -293,7 +284,7 @@ def step_all(
     audit.record_all(events)
 
 
-def _told(job: Job, event: JobEvent, **facts: Any) -> AuditEvent:
+def _told(job: Job, event: str, **facts: Any) -> AuditEvent:
     return audit.event(
         action=f"JOB_{event}",
         target=job,
