@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bench.peers
+from bench import drawn_films
 from bench.databases import durable_postgres
 from bench.peers import tables
 from bench.peers.contestants import PYTHON, HttpServer, RawLoop, Surroundings
@@ -17,7 +18,7 @@ from bench.peers.processes import ROOT, Guardian
 from bench.peers.queues import CeleryTasks, Ours
 from bench.peers.scorers import KERAS, OPENVINO, PREDICT, Setup
 from ml import bundle, engines
-from tests import films, servers
+from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +31,6 @@ UVICORN = (
 )  # fmt: skip
 LITSERVE = (*PYTHON, "bench.peers.litserve_app", "{port}")
 DRAWN = 12
-SIZE = (1500, 1300)
-QUALITY = 85  # makes them about 200 kB each
 
 
 def main() -> int:
@@ -42,7 +41,9 @@ def main() -> int:
         setup.cache.mkdir(parents=True, exist_ok=True)
         engines.prepare(setup.bundle, OPENVINO, cache=setup.cache)
         guardian = stack.enter_context(Guardian())
-        around = Surroundings(setup, _draw(folder, min(DRAWN, options.films)), folder, guardian)
+        around = Surroundings(
+            setup, drawn_films.draw(folder, min(DRAWN, options.films)), folder, guardian
+        )
         entries = [
             tables.Entry(contestant) for contestant in _contestants(stack, around, options.only)
         ]
@@ -73,15 +74,6 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     options.bundle = options.bundle or bundle.latest(ROOT / "models")
     return options
-
-
-def _draw(folder: Path, count: int) -> list[Path]:
-    paths = []
-    for number in range(count):
-        film = films.chest(number, haze=(number % 4) / 4, size=SIZE)
-        paths.append(folder / f"film-{number:02}.jpg")
-        paths[-1].write_bytes(films.as_jpeg(film, QUALITY))
-    return paths
 
 
 def _contestants(

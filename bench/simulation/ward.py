@@ -1,0 +1,125 @@
+"""The product's own calls, as intake, worker and sweeper make them. Needs Django's settings."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+from celery import Celery
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from diagnosis import dispatch
+from diagnosis.models.clock import db_now
+from diagnosis.permissions import Actor, Role
+from diagnosis.services import (
+    accounts,
+    films,
+    intake,
+    jobs,
+    model_versions,
+    results,
+    sweeping,
+    workers,
+)
+from ml.contracts import Prediction
+from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from diagnosis.services.jobs import ClaimedJob
+
+ACTOR = Actor.system("bench")
+AGES = {"intended_use": {"age_years": [1, 5]}}
+EVIDENCE = np.full((7, 7), 0.5, dtype=np.float32)  # as large as the committed model's
+
+
+class Ward:
+    """A site with one submitter and one worker, who take turns."""
+
+    def __init__(self, contents: Sequence[bytes]) -> None:
+        call_command("migrate", verbosity=0)
+        version, _ = model_versions.register(
+            actor=ACTOR,
+            manifest={"name": "fake", "version": "1", **AGES},
+            digest=FAKE_DIGEST,
+            folder="fake",
+        )
+        model_versions.activate(actor=ACTOR, version=version)
+        self._site = accounts.create_site(by=None, actor=ACTOR, code="bench", name="Bench")
+        account = accounts.Account("bench", roles=[Role.SUBMITTER], sites=[self._site])
+        accounts.create_user(
+            by=None, actor=ACTOR, account=account, password=secrets.token_urlsafe(20)
+        )
+        self._user = User.objects.get(username="bench")
+        self._contents = itertools.cycle(contents)
+        self._numbers = itertools.count()
+        self._info = FakeClassifier().info
+        self.batch: int = settings.BATCH_SIZE
+        self.claimed: list[ClaimedJob] = []
+
+    def submit(self) -> None:
+        form = intake.Submission(
+            site=self._site,
+            mrn=f"BENCH-{next(self._numbers)}",
+            name="Bench Child",
+            birth_date=(db_now() - timedelta(days=3 * 365)).date(),
+            sex="F",
+            films=[next(self._contents)],
+        )
+        intake.submit(user=self._user, actor=Actor.of(self._user), submission=form)
+
+    def claim(self) -> None:
+        """As a worker looks for a batch, whether there is one or not."""
+        model_versions.active()
+        films.require_reachable()
+        self.claimed += jobs.claim(worker="bench", model_digest=FAKE_DIGEST, limit=self.batch)
+
+    def heartbeat(self) -> None:
+        jobs.heartbeat(owned=[(job.id, job.attempt) for job in self.claimed[: self.batch]])
+
+    def record(self) -> None:
+        job = self.claimed.pop()
+        results.record(
+            job_id=job.id,
+            attempt=job.attempt,
+            prediction=Prediction(0.7, EVIDENCE),
+            model=self._info,
+            actor=ACTOR,
+        )
+
+    def seen(self) -> None:
+        workers.seen(name="bench", model=self._info, films=1)
+
+    def sweep(self) -> None:
+        sweeping.sweep(actor=ACTOR)
+
+    def ring(self) -> None:
+        dispatch.ring()
+
+    def take(self, count: int) -> None:
+        """Bells from the queue, as a worker's broker connection does."""
+        with Celery(broker=settings.BROKER_URL).connection_for_read() as connection:
+            client: Any = connection.default_channel.client  # type: ignore[attr-defined]  # kombu types the base class alone
+            for _ in range(count):
+                client.brpop("inference", timeout=1)
+
+    @contextlib.contextmanager
+    def rows_held(self, count: int) -> Iterator[None]:
+        """The first waiting jobs, locked as by a claim that has not committed."""
+        found = settings.DATABASES["default"]
+        place = {"host": found["HOST"], "port": found["PORT"], "user": found["USER"]}
+        with psycopg.connect(**place, dbname=found["NAME"]) as other:
+            other.execute(
+                "SELECT id FROM diagnosis_job WHERE status = 'QUEUED'"
+                " ORDER BY priority_order, created_at, id LIMIT %s FOR UPDATE",
+                (count,),
+            )
+            yield
