@@ -87,7 +87,8 @@ def _conditions(raw: Entry, options: argparse.Namespace) -> str:
     return (
         f"{options.bundle.name}, float32; films of about {median(sizes):.0f} kB; {gate}. "
         f"{options.rounds} rounds in turns of {options.films} films, and of {options.alone} films one "
-        f"at a time; {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}. {versions}."
+        f"at a time; {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}. Memory is that of the "
+        f"serving processes, without brokers and databases. {versions}."
     )
 
 
