@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import shared_task
+from celery import bootsteps, shared_task
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from worker.config import refuse_unsafe, silence
@@ -17,11 +17,20 @@ def analyse_task(**_kwargs: Any) -> int:
     return process.answer_bell()
 
 
+class _Poll(bootsteps.StartStopStep):
+    """Starts the poll once Celery's handlers are set: a SIGTERM that came between the first claim
+    and them would end the process with films in its hands.
+    """
+
+    def start(self, parent: Any) -> None:
+        process.start()
+
+
 @worker_init.connect
-def _start(*, sender: Any, **_kwargs: Any) -> None:
+def _prepare(*, sender: Any, **_kwargs: Any) -> None:
     refuse_unsafe(sender)
     silence(sender)
-    process.start()
+    sender.app.steps["worker"].add(_Poll)
 
 
 @worker_shutting_down.connect

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = [sys.executable, "-m", "celery", "-A", "pneumo_site", "worker", "--loglevel", "INFO"]
-SWEEPER = [sys.executable, str(ROOT / "manage.py"), "sweeper"]
+SWEEPER = [sys.executable, "manage.py", "sweeper"]
+ODD = [sys.executable, "-m", "tests.faults.odd"]
+ODD_WORKER = [*ODD, *WORKER[2:]]
+ODD_SWEEPER = [*ODD, *SWEEPER[1:]]
 DRAIN_SECONDS = 90
 LEASE = timedelta(seconds=2)
 FULL = os.environ.get("PNEUMO_FAULTS") == "full"  # `make test-faults`; else the short form
@@ -111,6 +114,11 @@ class Stack:
 
     def sweeper(self) -> subprocess.Popen[bytes]:
         return self.start(SWEEPER)
+
+    def said(self, words: str) -> bool:
+        """Whether any process has."""
+        logs = self._folder.glob("process-*.log")
+        return any(words in path.read_text(errors="replace") for path in logs)
 
     def logs(self) -> str:
         return "\n".join(
