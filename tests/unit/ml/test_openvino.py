@@ -18,7 +18,7 @@ from ml.bundle import BundleError
 from ml.engines import load
 from ml.engines.export import SUMS, WEIGHTS, open_export
 from tests.films import as_png8, chest
-from tests.unit.ml.bundles import rewrite, small_bundle
+from tests.unit.ml.bundles import fill_a_kernel, rewrite, small_bundle
 
 pytestmark = pytest.mark.model
 ROOT = Path(__file__).resolve().parents[3]
@@ -164,15 +164,7 @@ def test_weights_that_are_not_finite_are_never_exported(
     bundle_copy: Path, openvino_cache: Path, tmp_path: Path
 ) -> None:
     """OpenVINO clamps NaN to a number, which would look like a score."""
-    import h5py
-
-    with h5py.File(bundle_copy / bundle.WEIGHTS, "r+") as file:
-        kernels: list[h5py.Dataset] = []
-        file.visititems(
-            lambda _name, item: kernels.append(item) if isinstance(item, h5py.Dataset) else None
-        )
-        kernels[0][...] = np.nan
-    rewrite(bundle_copy)
+    fill_a_kernel(bundle_copy, np.nan)
     with pytest.raises(BundleError, match="not finite") as caught:
         load(bundle_copy, "openvino", cache=tmp_path / "cache")
     assert caught.value.code == "EXPORT_FAILED"
