@@ -6,6 +6,7 @@ after a failure the breaker leaves it alone for a while: the workers poll anyway
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 TASK_NAME = "worker.tasks.analyse_task"
+_QUEUE = "inference"
 _BREAKER_SECONDS = 10.0
 
 
@@ -59,7 +61,7 @@ def _bell() -> Celery:
         },
         task_publish_retry=True,
         task_publish_retry_policy={"max_retries": 0},
-        task_default_queue="inference",
+        task_default_queue=_QUEUE,
         task_serializer="json",
         task_ignore_result=True,
     )
@@ -82,12 +84,23 @@ def answers() -> bool:
     return True
 
 
+def unheard_for() -> float:
+    """Seconds since the oldest ring that no worker has heard; 0 where each was, or nobody can say."""
+    try:
+        with _bell().connection_for_write() as connection, connection.channel() as channel:
+            oldest = channel.client.lindex(_QUEUE, -1)  # type: ignore[attr-defined]
+        return time.time() - float(json.loads(oldest)["headers"]["rung_at"]) if oldest else 0.0
+    except Exception as error:
+        logger.warning("broker cannot be asked for its messages (%s)", type(error).__name__)
+        return 0.0
+
+
 def ring() -> bool:
     """Send one message, if the broker answers in time. Returns whether it was sent."""
     if not breaker.allows():
         return False
     try:
-        _bell().signature(TASK_NAME).apply_async()
+        _bell().signature(TASK_NAME).apply_async(headers={"rung_at": str(time.time())})
     except Exception as error:
         breaker.trip()
         logger.warning(

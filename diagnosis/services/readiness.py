@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from diagnosis import dispatch
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 2.0
 BROKER_SECONDS = 0.5
 _BUSY_MILLISECONDS = 1000
+_POLLS = 5  # so long an idle worker may leave a message alone
 
 
 class Health(StrEnum):
@@ -64,6 +66,9 @@ def _failed(detail: str) -> Check:
 
 _AWAY = _failed("It does not answer.")
 _BROKER_AWAY = _degraded("It does not answer. Workers find the films by asking the database.")
+_DEAF = _degraded(
+    "It answers, but no worker hears it: they find the films by asking the database. Restart them."
+)
 _DATABASE_AWAY = {
     "database": _AWAY,
     **dict.fromkeys(
@@ -186,7 +191,23 @@ def _ask_storage() -> Checks:
 
 
 def _ask_broker() -> Checks:
-    return {"broker": _ok("It answers.") if dispatch.answers() else _BROKER_AWAY}
+    if not dispatch.answers():
+        return {"broker": _BROKER_AWAY}
+    if dispatch.unheard_for() > _POLLS * settings.POLL_INTERVAL.total_seconds() and _are_idle():
+        return {"broker": _DEAF}
+    return {"broker": _ok("It answers.")}
+
+
+def _are_idle() -> bool:
+    """Workers live and have nothing to do: then each would take a message at once."""
+    try:
+        _be_brief()
+        state = queue.state()
+    except DatabaseError:
+        return False  # nobody knows, and its own check says so
+    finally:
+        connection.close()
+    return bool(state.workers and not state.depth and not state.running)
 
 
 _database, _storage, _broker = Probe(_ask_database), Probe(_ask_storage), Probe(_ask_broker)

@@ -110,3 +110,24 @@ def test_after_a_failure_a_broker_that_is_back_is_rung_again(settings: Any) -> N
         broker.start()
         dispatch.breaker.reset()
         assert dispatch.ring()
+
+
+def test_the_oldest_message_that_nobody_took_has_an_age(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers.valkey() as broker:
+        settings.BROKER_URL = broker.url
+        assert dispatch.unheard_for() == 0
+        assert dispatch.ring()
+        later = time.time() + 60
+        monkeypatch.setattr(dispatch.time, "time", lambda: later)
+        assert dispatch.ring()
+        assert 59 < dispatch.unheard_for() < 60 + BOUND
+
+
+@pytest.mark.parametrize("broker", ["refusing", "frozen"])
+def test_a_broker_that_does_not_answer_tells_no_age(
+    broker: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(broker)
+    assert dispatch.unheard_for() == 0

@@ -10,16 +10,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.urls import reverse
 
+from diagnosis import dispatch
 from diagnosis.models import AuditEvent, Job, WorkerHeartbeat
 from diagnosis.models.clock import db_now
 from diagnosis.services import films, readiness, workers
 from ml.contracts.fake import FAKE_DIGEST
 from tests import servers
-from tests.integration.diagnosis.work import INFO, claim_one
+from tests.integration.diagnosis.work import INFO, analyse, claim_one
 from tests.integration.test_database_away import away
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def broker() -> Iterator[str]:
 @pytest.fixture
 def well(broker: str, settings: Any, real_bell: None, model_version: Any) -> None:
     """An installation in which nothing is wrong."""
+    with redis.Redis.from_url(broker.replace("redis+socket", "unix")) as messages:
+        messages.flushall()
     settings.BROKER_URL = broker
     settings.DISK_MAX_PERCENT = 101
     workers.seen(name="w", model=INFO)
@@ -136,6 +140,22 @@ class TestReadyz:
     def test_a_dead_broker_is_no_reason_to_stop(self, client: Any, settings: Any) -> None:
         settings.BROKER_URL = f"redis://127.0.0.1:{servers.free_port()}/0"
         assert stand(client) == (200, {"broker": "degraded"})
+        forget_answers()
+
+    def test_a_ring_that_idle_workers_do_not_hear_is_an_alarm(
+        self, client: Any, submit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as a_minute_ago:
+            then = time.time() - 60
+            a_minute_ago.setattr(dispatch.time, "time", lambda: then)
+            submit()
+        assert stand(client) == (200, {}), "a busy worker takes its time"
+        analyse()
+        status, told = ask(client)
+        assert (status, told["checks"]["broker"]["status"]) == (200, "degraded")
+        assert "no worker hears it" in told["checks"]["broker"]["detail"]
+        WorkerHeartbeat.objects.update(seen_at=db_now() - timedelta(minutes=1))
+        assert "broker" not in stand(client)[1], "nobody is there to hear it"
 
     def test_a_frozen_broker_costs_half_a_second(
         self, client: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
