@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests import films
+from bench import drawn_films
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,20 +22,13 @@ if TYPE_CHECKING:
     Processes = Sequence[subprocess.Popen[str]]
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH, HEIGHT = 1500, 1300
-_QUALITY = 85  # about 200 KB
 _DRAWN = 6  # each is taken many times, with another comment each time
 
 
 def draw(folder: Path) -> list[bytes]:
     """The films, also written into the folder."""
     folder.mkdir()
-    drawn = [
-        films.as_jpeg(films.chest(seed, size=(WIDTH, HEIGHT)), _QUALITY) for seed in range(_DRAWN)
-    ]
-    for number, data in enumerate(drawn):
-        (folder / f"{number}.jpg").write_bytes(data)
-    return drawn
+    return [path.read_bytes() for path in drawn_films.draw(folder, _DRAWN)]
 
 
 def distinct(drawn: Sequence[bytes], number: int) -> bytes:

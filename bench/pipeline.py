@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests import films as drawn
-from tests import servers
+from bench import drawn_films
+from bench.databases import durable_postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Contestant = tuple[str, Callable[[], None]]
 
 ROOT = Path(__file__).resolve().parents[1]
-WIDTH, HEIGHT = 1500, 1300
 BARE = "decode and infer"
 
 
@@ -38,7 +37,7 @@ def main() -> int:
     parser.add_argument("--engine", default="openvino", choices=["openvino", "keras"])
     parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
     options = parser.parse_args()
-    database = nullcontext() if options.sqlite else servers.postgres()
+    database = nullcontext() if options.sqlite else durable_postgres()
     with tempfile.TemporaryDirectory(prefix="pn-bench-") as folder, database as server:
         os.environ |= {
             "DEBUG": "0",
@@ -65,7 +64,9 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
     newest = bundle.latest(ROOT / "models")
     assert newest is not None
     classifier = engines.load(newest, options.engine, cache=folder / "engines")
-    paths = _draw(folder / "drawn", options.films)
+    (folder / "drawn").mkdir()
+    several = drawn_films.draw(folder / "drawn", 8)
+    paths = [several[number % len(several)] for number in range(options.films)]
     world = _World(paths)
     contestants: list[Contestant] = [
         (BARE, lambda: _loop(classifier, paths, gate=False)),
@@ -83,16 +84,6 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
                 taken[name].append(time.perf_counter() - started)
                 cpu[name].append(time.process_time() - used)
     return _table(taken, cpu, classifier, options)
-
-
-def _draw(folder: Path, count: int) -> list[Path]:
-    """Films like real ones: JPEG, about 200 KB."""
-    folder.mkdir()
-    paths = [folder / f"{number}.jpg" for number in range(count)]
-    contents = [drawn.as_jpeg(drawn.chest(n, size=(WIDTH, HEIGHT)), 85) for n in range(8)]
-    for number, path in enumerate(paths):
-        path.write_bytes(contents[number % len(contents)])
-    return paths
 
 
 class _World:

@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from bench import ceiling
+from bench import ceiling, drawn_films
 from pneumo_site.demo.client import multipart
 from tests import servers
 from tests.processes import die_with_parent
@@ -272,7 +272,7 @@ def _table(rounds: Sequence[Round], size: int, options: argparse.Namespace) -> l
     cores = f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}"
     server = f"gunicorn with {options.workers} workers of {options.threads} threads"
     taken = f"{options.rounds} rounds of {options.films} JPEG films"
-    shape = f"{ceiling.WIDTH} x {ceiling.HEIGHT}, {size / 1000:.0f} KB"
+    shape = f"{drawn_films.SIZE[0]} x {drawn_films.SIZE[1]}, {size / 1000:.0f} KB"
     return [
         f"{database}, {cores}; {server}, {options.clients} clients; medians of {taken}, {shape}.",
         "",

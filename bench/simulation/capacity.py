@@ -28,7 +28,8 @@ class Limit:
 def times_of_a_film(plan: Plan) -> Mapping[str, float]:
     """How often a film takes each step while batches are full."""
     return {
-        "submit": 1.0, "claim": 1.0, "record": 1.0, "look": 1 / plan.batch, "seen": 1 / plan.batch,
+        "submit": 1.0, "claim": 1.0, "result": (plan.batch - 1) / plan.batch,
+        **dict.fromkeys(("look", "record", "seen"), 1 / plan.batch),
     }  # fmt: skip
 
 
@@ -48,10 +49,10 @@ def seconds_per_film(times: Times, plan: Plan) -> float:
     """What a film takes a worker in a full batch when nobody else is there."""
     steps = times.steps
     reading = times.film_mb / times.store_mb_s
-    each = _busy(steps["claim"]) + _busy(steps["record"]) + times.flush_ms / 1000
-    claim_and_sign = _busy(steps["look"]) + _busy(steps["seen"]) + 2 * times.flush_ms / 1000
-    per_batch = claim_and_sign + times.message_ms / 1000
-    return times.film_ms / 1000 + reading + each + per_batch / plan.batch
+    per_batch = sum(_busy(steps[name]) for name in ("look", "record", "seen"))
+    per_batch += (plan.batch - 1) * _busy(steps["result"])
+    per_batch += 3 * times.flush_ms / 1000 + times.message_ms / 1000
+    return times.film_ms / 1000 + reading + _busy(steps["claim"]) + per_batch / plan.batch
 
 
 def bounds(times: Times, plan: Plan, workers: int) -> dict[str, float]:

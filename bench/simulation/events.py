@@ -138,10 +138,9 @@ class Installation:
         yield self._env.timeout(seconds)
         for _ in range(int(seconds // (self._plan.lease_s / 4))):
             yield from self._transaction(steps["heartbeat"])
-        for committed in films:
-            yield from self._transaction(steps["record"])
-            self._waits.append(self._env.now - committed)
-            self._backlog -= 1
+        yield from self._transaction(steps["record"], 0.0, steps["result"], count - 1)
+        self._waits += [self._env.now - committed for committed in films]
+        self._backlog -= count
         yield from self._transaction(steps["seen"])
 
     def _ring(self) -> Happening:

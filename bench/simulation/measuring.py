@@ -79,7 +79,13 @@ def _steps(ward: Ward, meter: Meter, films: int) -> tuple[float, dict[str, Step]
     steps |= {
         "claim": batch.minus(steps["look"]).over(ward.batch),
         "heartbeat": meter.step(ward.heartbeat, CLAIMS),
-        "record": meter.step(ward.record, len(ward.claimed)),
+    }
+    batches = len(ward.claimed) // (ward.batch + 1)
+    one = meter.step(partial(ward.record, 1), batches)
+    full = meter.step(partial(ward.record, ward.batch), batches)
+    steps |= {
+        "record": one,
+        "result": full.minus(one).over(ward.batch - 1),
         "seen": meter.step(ward.seen, films),
         "sweep": meter.step(ward.sweep, CLAIMS),
     }

@@ -24,8 +24,9 @@ HELPS = 1.1  # twice the workers that bring less than this bring nothing
 # What to change where a step takes most of the database.
 LIGHTER = {
     "submit": "submit a study's films together, which shares its transaction",
-    "claim": "write a claim's audit events of one batch with one statement",
-    "record": "record the results of one batch in one transaction",
+    "claim": "tell of a claimed batch in one audit event",
+    "record": "claim larger batches (PNEUMO_BATCH_SIZE)",
+    "result": "keep activation maps beside the films, and tell of a batch in one audit event",
     "look": "claim larger batches (PNEUMO_BATCH_SIZE)",
     "seen": "write a worker's sign of life less often than each batch",
 }

@@ -14,7 +14,7 @@ DAY = (
     0.015, 0.012, 0.010, 0.010, 0.010, 0.015, 0.030, 0.055, 0.080, 0.085, 0.085, 0.075,
     0.065, 0.070, 0.070, 0.065, 0.055, 0.045, 0.035, 0.030, 0.025, 0.022, 0.020, 0.016,
 )  # fmt: skip
-STEPS = ("submit", "look", "claim", "heartbeat", "record", "seen", "sweep")
+STEPS = ("submit", "look", "claim", "heartbeat", "record", "result", "seen", "sweep")
 
 
 class TimesError(ValueError):
@@ -49,7 +49,8 @@ class Step:
 class Times:
     """Of one installation.
 
-    look is a claim that finds nothing; claim is what each claimed film adds to it. skip_ms is what a
+    look is a claim that finds nothing; claim is what each claimed film adds to it. record writes a
+    batch of one result; result is what each further one adds to it. skip_ms is what a
     claim pays for each row that another claim holds. flush_ms: the log reaches the disk, for all
     transactions that wait for it at once.
     """

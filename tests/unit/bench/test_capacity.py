@@ -69,8 +69,10 @@ def test_a_lighter_step_never_lowers_a_bound(found: Times, step: str, factor: fl
 
 @given(installations)
 def test_larger_batches_never_cost_more_of_anything(found: Times) -> None:
+    # A further result costs at most what the first one of a batch does.
+    found = replace(found, steps={**found.steps, "result": found.steps["record"]})
     small, large = (capacity.demand(found, Plan(batch=size)) for size in (1, 8))
-    assert all(large[name] <= small[name] for name in SHARED)
+    assert all(large[name] <= small[name] * (1 + 1e-9) for name in SHARED)
 
 
 @given(installations, st.floats(0.1, 1000))
@@ -92,12 +94,12 @@ def test_shares_are_of_a_whole_and_the_largest_comes_first(found: Times, resourc
 
 def test_the_bounds_of_a_plain_installation_by_hand() -> None:
     found = capacity.bounds(PLAIN, PLAN, 10)
-    # submit, claim and record are 1 ms each, look and sign of life 1 ms each for eight films.
+    # submit, claim and result are 1 ms each, look and sign of life 1 ms each for eight films.
     assert found[CPU] == pytest.approx(4 / 0.00325)
     assert found[LOG] == pytest.approx(1 / 0.000325)
     assert found[STORE] == pytest.approx(1 / 0.002)
-    # film 40, read 1, claim and record 3.1 each, one flush; look, sign of life, two flushes, a bell.
-    assert found[WORKERS] == pytest.approx(10 / (0.040 + 0.001 + 0.0062 + 0.001 + 0.0083 / 8))
+    # film 40, read 1, claim and result 3.1 each; look, sign of life, three flushes, a bell.
+    assert found[WORKERS] == pytest.approx(10 / (0.040 + 0.001 + 0.0062 + 0.0093 / 8))
     assert capacity.shared_limit(PLAIN, PLAN).resource == STORE
 
 

@@ -45,7 +45,7 @@ def heavy(step: str) -> Times:
 @pytest.mark.parametrize(
     ("times", "first", "change"),
     [
-        (heavy("record"), CPU, "results of one batch in one transaction"),
+        (heavy("result"), CPU, "activation maps beside the films"),
         (heavy("submit"), CPU, "a study's films together"),
         (replace(TIMES, cores=1000, message_ms=50), BROKER, "one bell for several studies"),
         (replace(TIMES, cores=1000, store_mb_s=1), STORE, "several stores"),
