@@ -1,4 +1,4 @@
-"""python -m bench.scale_child fill|serve: one database of bench.scale, in a process of its own."""
+"""python -m bench.scale_child fill|serve: one full database, in a process of its own."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--studies", type=int, default=0)
     parser.add_argument("--waiting", type=int, default=0)
     parser.add_argument("--to-read", type=float, default=0.1)
+    parser.add_argument("--films", action="store_true", help="the films' files as well")
     return parser.parse_args()
 
 
@@ -37,6 +38,8 @@ def _fill(options: argparse.Namespace) -> int:
 
     call_command("migrate", verbosity=0)
     scale_rows.generate(Shape(options.studies, options.waiting, to_read=options.to_read))
+    if options.films:
+        scale_rows.write_films()
     return 0
 
 
