@@ -9,7 +9,7 @@ LOCK = $(DEV) -m uv pip compile --quiet --universal --generate-hashes --no-emit-
 export PNEUMO_CALLER_DIR ?= $(PWD)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test train-smoke check bench-peers bench-simulation lock clean
+.PHONY: help demo test test-faults train-smoke check bench-peers bench-simulation lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -19,6 +19,9 @@ demo: ## run everything on sample films: XRAYS=folder, ONCE=1 (stop after the ta
 
 test: ## run all tests, on SQLite and on PostgreSQL with Redis: ARGS="-k claim"
 	@$(DEV) -m scripts.run_tests $(ARGS)
+
+test-faults: ## kill real processes for minutes, on both databases: the fault tests in their full form
+	@PNEUMO_FAULTS=full $(DEV) -m scripts.run_tests -m faults $(ARGS)
 
 train-smoke: ## one training step of every architecture, on drawn films
 	@DEBUG=1 $(DEV) -m pytest -q -n 2 tests/unit/ml/test_zoo_trains.py

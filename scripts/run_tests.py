@@ -44,6 +44,7 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     skips: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
     status: int = 0
     seconds: float = 0.0
 
@@ -75,14 +76,18 @@ def environment(folder: Path, browser: str | None, **urls: str) -> dict[str, str
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    return caller.environment() | ours | urls | ({"PNEUMO_CHROMIUM": browser} if browser else {})
+    # PNEUMO_FAULTS=full and PNEUMO_FAULTS_SEED are the caller's choice; see CONTRIBUTING.md.
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("PNEUMO_FAULTS")}
+    ours |= chosen | ({"PNEUMO_CHROMIUM": browser} if browser else {})
+    return caller.environment() | ours | urls
 
 
 def read_report(report: Path, outcome: Outcome) -> None:
-    """Count the cases of a JUnit report; skips by their reason."""
+    """Count the cases of a JUnit report; skips by their reason. Note what tests have recorded."""
     if not report.exists():
         return
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - written by our pytest
+        outcome.notes += [f"{p.get('name')}: {p.get('value')}" for p in case.iter("property")]
         skipped = case.find("skipped")
         if skipped is not None:
             outcome.skips[skipped.get("message") or "no reason given"] += 1
@@ -145,6 +150,8 @@ def summarise(outcomes: list[Outcome], *, no_skips: bool) -> None:
     print("\n== Summary")
     for outcome in outcomes:
         print(outcome.line())
+        for note in outcome.notes:
+            print(f"  {note}")
         for reason, number in outcome.skips.most_common():
             print(f"  {'not allowed: ' if no_skips else ''}skipped {number} x {reason}")
         if outcome.status not in {0, 1, NOTHING_COLLECTED}:

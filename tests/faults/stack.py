@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ SWEEPER = [sys.executable, "manage.py", "sweeper"]
 ODD = [sys.executable, "-m", "tests.faults.odd"]
 ODD_WORKER = [*ODD, *WORKER[2:]]
 ODD_SWEEPER = [*ODD, *SWEEPER[1:]]
+WEB = [sys.executable, "-m", "gunicorn", "pneumo_site.wsgi", "--no-control-socket"]
 DRAIN_SECONDS = 90
 LEASE = timedelta(seconds=2)
 FULL = os.environ.get("PNEUMO_FAULTS") == "full"  # `make test-faults`; else the short form
@@ -56,6 +58,12 @@ class Kept:
     command: Sequence[str]
     env: Mapping[str, str]
     process: subprocess.Popen[bytes]
+    since: float  # by time.monotonic
+
+
+def web_command(port: int) -> list[str]:
+    size = ["--workers", "2", "--threads", "4", "--graceful-timeout", "5"]
+    return [*WEB, *size, "--bind", f"127.0.0.1:{port}"]
 
 
 class Stack:
@@ -72,6 +80,9 @@ class Stack:
             "REDIS_URL": broker_url,
             # The folder of films is the test's own; see the fixture in conftest.py.
             "PNEUMO_DATA_DIR": str(settings.DATA_DIR),
+            # A test must not fail because the machine's disk is full.
+            "PNEUMO_DISK_MAX_PERCENT": "100",
+            "PNEUMO_DISK_MIN_FREE_MB": "0",
             "PNEUMO_ENGINE": "fake",
             "PNEUMO_FAKE_MS": "120",
             "PNEUMO_BATCH_SIZE": "4",
@@ -100,7 +111,7 @@ class Stack:
 
     def keep(self, command: Sequence[str], **env: str) -> Kept:
         """Start it, and again in `tend` and `wait` whenever it has ended."""
-        kept = Kept(command, env, self.start(command, **env))
+        kept = Kept(command, env, self.start(command, **env), time.monotonic())
         self._kept.append(kept)
         return kept
 
@@ -108,6 +119,7 @@ class Stack:
         for kept in self._kept:
             if kept.process.poll() is not None:
                 kept.process = self.start(kept.command, **kept.env)
+                kept.since = time.monotonic()
 
     def worker(self) -> subprocess.Popen[bytes]:
         return self.start(WORKER)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT = """<testsuites><testsuite>
-<testcase name="a"/><testcase name="b"/>
+<testcase name="a"/>
+<testcase name="b"><properties><property name="storm" value="52 kills"/></properties></testcase>
 <testcase name="c"><failure message="no"/></testcase>
 <testcase name="d"><error message="no"/></testcase>
 <testcase name="e"><skipped message="Chromium: none"/></testcase>
@@ -29,6 +30,7 @@ def test_counts_a_report_and_names_its_skips(tmp_path: Path) -> None:
     run_tests.read_report(tmp_path / "report.xml", outcome)
     assert (outcome.passed, outcome.failed, outcome.skipped) == (2, 2, 2)
     assert outcome.skips == {"Chromium: none": 2}
+    assert outcome.notes == ["storm: 52 kills"]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +67,10 @@ def test_the_runs_see_no_server_of_the_callers(
     monkeypatch.setenv("REDIS_URL", "redis://production")
     monkeypatch.setenv("DATABASE_URL_FILE", "/secret")
     monkeypatch.setenv("PNEUMO_SECRET_KEY_FILE", "/secret")
+    monkeypatch.setenv("PNEUMO_FAULTS", "full")
     env = run_tests.environment(tmp_path, None, REDIS_URL="redis://private")
     assert env["REDIS_URL"] == "redis://private"
+    assert env["PNEUMO_FAULTS"] == "full"
     assert not {"DATABASE_URL", "DATABASE_URL_FILE", "PNEUMO_SECRET_KEY_FILE"} & set(env)
 
 
