@@ -27,7 +27,7 @@ from tests.binaries import Unavailable, postgres_binaries, redis_binary, valkey_
 from tests.processes import die_with_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -81,6 +81,10 @@ class Server(ABC):
         """The user to run as; None keeps this process's."""
         return None
 
+    def environment(self) -> Mapping[str, str] | None:
+        """The variables to run with; None keeps this process's."""
+        return None
+
     @property
     def pid(self) -> int:
         if self._process is None:
@@ -98,6 +102,7 @@ class Server(ABC):
             self._process = subprocess.Popen(  # noqa: S603
                 self.command(),
                 cwd=self.folder,
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -123,10 +128,10 @@ class Server(ABC):
             self._process.wait(STOP_SECONDS)  # type: ignore[union-attr]
         self.kill()
 
-    def kill(self) -> None:
-        """SIGKILL, as a power cut or the kernel would."""
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """As a power cut or the kernel would; SIGQUIT is PostgreSQL's immediate stop."""
         if self._process is not None:
-            self._signal(signal.SIGKILL)
+            self._signal(number)
             self._process.wait()
             self._process = None
 
