@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin import RelatedOnlyFieldListFilter, register
+from django.contrib.admin import RelatedFieldListFilter, register
 
 from diagnosis.admin.door import CaseAdmin, GuardedAdmin, site
 from diagnosis.models import AuditEvent, Image, Patient, Reading, Result, Study
-from diagnosis.permissions import visible_to
+from diagnosis.permissions import sites_of, visible_to
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from diagnosis.models import Site
 
-_OWN_SITES = ("site", RelatedOnlyFieldListFilter)
+
+class OwnSitesFilter(RelatedFieldListFilter):
+    """The administrator's sites, whether or not they have a row: to look would read them all."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        mine = {"pk__in": sites_of(request.user)}
+        return field.get_choices(include_blank=False, limit_choices_to=mine)
+
+
+_OWN_SITES = ("site", OwnSitesFilter)
 
 
 @register(Patient, site=site)
@@ -52,7 +61,7 @@ class StudyAdmin(StudyBoundAdmin):
     list_filter = (_OWN_SITES, "state", "priority", "ai_unavailable", "needs_new_film")
     list_select_related = ("site",)
     search_fields = ("uid", "accession_number")
-    ordering = ("-submitted_at",)
+    ordering = ("-id",)
 
     def study_of(self, obj: Study) -> Study:
         return obj
@@ -61,7 +70,7 @@ class StudyAdmin(StudyBoundAdmin):
 @register(Image, site=site)
 class ImageAdmin(StudyBoundAdmin):
     list_display = ("uid", "study", "position", "format", "width", "height", "size_bytes")
-    list_filter = ("format", "seen_under_other_patient")
+    list_filter = ("seen_under_other_patient",)
     list_select_related = ("study__site",)
 
     def study_of(self, obj: Image) -> Study:
@@ -71,7 +80,7 @@ class ImageAdmin(StudyBoundAdmin):
 @register(Result, site=site)
 class ResultAdmin(StudyBoundAdmin):
     list_display = ("job", "probability", "threshold", "is_late", "engine", "created_at")
-    list_filter = ("is_late", "engine")
+    list_filter = ("is_late",)
     list_select_related = ("job__image__study__site",)
 
     def study_of(self, obj: Result) -> Study:
@@ -100,8 +109,8 @@ class AuditEventAdmin(GuardedAdmin):
         "site",
         "outcome",
     )
-    list_filter = ("action", "outcome")
-    search_fields = ("study", "object_id", "actor_name", "request_id")
+    list_filter = ("outcome",)
+    search_fields = ("=action", "study", "object_id", "actor_name", "request_id")
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.contrib.admin import action, register
+from django.contrib.admin import SimpleListFilter, action, register
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.template.response import TemplateResponse
 
@@ -16,6 +16,8 @@ from diagnosis.admin.forms import ReasonForm
 from diagnosis.errors import DiagnosisError, InvalidInput
 from diagnosis.models import Job, ModelVersion, WorkerHeartbeat
 from diagnosis.services import jobs, model_versions
+from diagnosis.states import JobCode
+from ml.contracts import GateCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +69,19 @@ def _question(
     return TemplateResponse(request, "admin/diagnosis/reason.html", context)
 
 
+class CodeFilter(SimpleListFilter):
+    """Every code that there is; to look for those in use would read all jobs."""
+
+    title = "code"
+    parameter_name = "code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(code), str(code)) for code in (*JobCode, *GateCode)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(code=self.value()) if self.value() else queryset
+
+
 @register(Job, site=site)
 class JobAdmin(StudyBoundAdmin):
     list_display = (
@@ -81,7 +96,7 @@ class JobAdmin(StudyBoundAdmin):
         "created_at",
         "finished_at",
     )
-    list_filter = ("status", "code")
+    list_filter = ("status", CodeFilter)
     list_select_related = ("image__study__site",)
     ordering = ("-id",)
     actions = ("resubmit", "cancel")

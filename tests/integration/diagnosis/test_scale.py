@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from bench import scale_rows, scale_work
 from bench.scale_work import Operation
 from bench.scale_world import Shape, member
+from diagnosis.admin import door
 from diagnosis.models import Job, Study
 from diagnosis.permissions import Actor, Role
 from diagnosis.queries import invariants, worklist
@@ -140,6 +144,22 @@ def test_a_claim_looks_at_what_it_takes(world: World, asked: Any) -> None:
     # Job, film and study, and the five that were claimed before the plan was asked for.
     assert_bounded(eligible, 4 * 5)
     assert _SORTED not in eligible
+
+
+@pytest.mark.parametrize("table", ["study", "image", "job"])
+def test_a_list_of_the_administrators_counts_no_further_than_anybody_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.setattr(door, "MOST_LISTED", 50)
+    browser = Client()
+    browser.force_login(member("chief", Role.ADMINISTRATOR, world.sites))
+    with CaptureQueriesContext(connection) as queries:
+        answer = browser.get(reverse(f"admin:diagnosis_{table}_changelist"))
+    assert answer.context["cl"].result_count == 50
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT 50" in sql for sql in counts if f'"diagnosis_{table}"' in sql)
+    assert not any("DISTINCT" in query["sql"] for query in queries), "filters read no table"
 
 
 def test_a_quick_round_looks_at_what_waits_alone(world: World, asked: Any) -> None:
