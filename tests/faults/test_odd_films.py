@@ -77,7 +77,7 @@ def assert_it_alone_has_failed(running: Stack, film: Path) -> None:
     assert_sound()
 
 
-@pytest.mark.parametrize("broker_is_there", [True, False])
+@pytest.mark.parametrize("broker_is_there", [True, False] if FULL else [False])
 def test_a_film_that_kills_its_process(
     odd_film: Path,
     tmp_path: Path,
