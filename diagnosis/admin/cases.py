@@ -61,7 +61,6 @@ class StudyAdmin(StudyBoundAdmin):
     list_filter = (_OWN_SITES, "state", "priority", "ai_unavailable", "needs_new_film")
     list_select_related = ("site",)
     search_fields = ("uid", "accession_number")
-    ordering = ("-id",)
 
     def study_of(self, obj: Study) -> Study:
         return obj

@@ -98,7 +98,6 @@ class JobAdmin(StudyBoundAdmin):
     )
     list_filter = ("status", CodeFilter)
     list_select_related = ("image__study__site",)
-    ordering = ("-id",)
     actions = ("resubmit", "cancel")
 
     def study_of(self, obj: Job) -> Study:
