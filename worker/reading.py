@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from diagnosis.services import films
 from diagnosis.services.results import failed, refused
 from diagnosis.states import JobCode
 from ml.contracts import FilmError, GateFinding
+from ml.engines.devices import cores
 from ml.inference import read_film
 
 if TYPE_CHECKING:
@@ -63,15 +63,11 @@ def read_ahead(claimed: Sequence[ClaimedJob], input_size: int) -> Iterator[Reade
     """Begin to read, one film a core at once. Decoding leaves Python's lock, so the model computes
     meanwhile. At the end nothing more is begun, and what is being read is waited for.
     """
-    pool = ThreadPoolExecutor(min(len(claimed), _cores()), thread_name_prefix="read")
+    pool = ThreadPoolExecutor(min(len(claimed), cores()), thread_name_prefix="read")
     try:
         yield Reader([_Reading(job, pool.submit(_read, job, input_size)) for job in claimed])
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read(job: ClaimedJob, input_size: int) -> Film:
