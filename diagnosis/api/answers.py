@@ -211,7 +211,7 @@ class AcceptedAnswer(serializers.Serializer[Any]):
 
     @extend_schema_field(QueueAnswer)
     def get_queue(self, study: Study) -> Any:
-        return QueueAnswer(queue.state_for_answer()).data
+        return QueueAnswer(queue.state_lately()).data
 
 
 class WorklistAnswer(serializers.Serializer[Any]):

@@ -69,18 +69,18 @@ class _Pace(NamedTuple):
 
 
 def state() -> Queue:
-    return _state(_pace())
+    now = db_now()
+    return _state(now, _pace(now))
 
 
-def state_for_answer() -> Queue:
+def state_lately() -> Queue:
     """The state as each of many submissions is told it: what waits is counted, and how fast it goes
     was looked up within the last second.
     """
-    return _state(_pace_in(int(time.monotonic())))
+    return _state(db_now(), _pace_in(int(time.monotonic())))
 
 
-def _state(pace: _Pace) -> Queue:
-    now = db_now()
+def _state(now: datetime, pace: _Pace) -> Queue:
     lanes = (
         Job.objects.filter(status=JobStatus.QUEUED)
         .values_list("priority_order")
@@ -97,15 +97,14 @@ def _state(pace: _Pace) -> Queue:
     return Queue(waiting, frozenset(late), *pace)
 
 
-def _pace() -> _Pace:
-    now = db_now()
+def _pace(now: datetime) -> _Pace:
     at_work = list(_held(now).values_list("worker", flat=True))
     return _Pace(len(at_work), len({*_seen(now), *at_work}), _seconds_per_film(now))
 
 
 @lru_cache(maxsize=1)
 def _pace_in(_second: int) -> _Pace:
-    return _pace()
+    return _pace(db_now())
 
 
 def _held(now: datetime) -> QuerySet[Job]:

@@ -154,10 +154,11 @@ def _request_digest(submission: Submission, digests: Sequence[str]) -> str:
 def _earlier(user: User, submission: Submission, digest: str) -> Study | None:
     if not submission.idempotency_key:
         return None
-    study = Study.objects.filter(
-        submitted_by_id=user.pk, idempotency_key=submission.idempotency_key
-    ).first()
-    if study and study.request_digest != digest:
+    same = Study.objects.filter(submitted_by_id=user.pk, idempotency_key=submission.idempotency_key)
+    if not same.exists():  # a whole row is asked for only where there is one, which is rare
+        return None
+    study = same.get()
+    if study.request_digest != digest:
         raise IdempotencyConflict
     return study
 
