@@ -126,14 +126,19 @@ def claim(*, worker: str, model_digest: str, limit: int) -> list[ClaimedJob]:
 
 
 def _eligible(*, now: datetime, model_digest: str, limit: int) -> Sequence[Job]:
-    # The version as one value, not a join: so the index gives the jobs in their order.
-    version = ModelVersion.objects.filter(digest=model_digest).order_by()[:1]
+    # The version as one value, not a join: so the index gives the jobs in their order, and its long
+    # manifest is read once.
+    version = ModelVersion.objects.filter(digest=model_digest).first()
+    if version is None:
+        return []
     rows = Job.objects.filter(
         status=JobStatus.QUEUED, not_before__lte=now, model_version=version
-    ).select_related("image__study__site", "image__study__patient", "model_version")
+    ).select_related("image__study__site", "image__study__patient")
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     batch = list(rows[:limit])
+    for job in batch:
+        job.model_version = version
     if batch and batch[0].crashes:
         return batch[:1]
     return [job for job in batch if not job.crashes]
@@ -176,9 +181,12 @@ def owned(*, job_id: int, attempt: int) -> Job:
 def owned_all(*, pairs: Collection[tuple[int, int]]) -> list[Job]:
     """Those of the (job, attempt) that still hold their job, locked in one order."""
     rows = Job.objects.select_for_update(of=("self",)).filter(pk__in=[key for key, _ in pairs])
+    rows = rows.select_related("image__study__site", "model_version").defer(
+        "model_version__manifest"
+    )
     return [
         job
-        for job in rows.select_related("image__study__site", "model_version").order_by("pk")
+        for job in rows.order_by("pk")
         if job.status == JobStatus.RUNNING and (job.pk, job.attempt) in pairs
     ]
 
@@ -186,11 +194,8 @@ def owned_all(*, pairs: Collection[tuple[int, int]]) -> list[Job]:
 def release(*, job_id: int, attempt: int, actor: Actor, delay: timedelta = timedelta(0)) -> bool:
     """Hand a job back unharmed: shutdown, or a fault of the infrastructure. Costs no budget."""
     with transaction.atomic():
-        try:
-            job = owned(job_id=job_id, attempt=attempt)
-        except StaleAttempt:
-            return False
-        return step(job, JobEvent.RELEASE, actor=actor, **waiting(delay))
+        found = owned_all(pairs=[(job_id, attempt)])
+        return bool(found) and step(found[0], JobEvent.RELEASE, actor=actor, **waiting(delay))
 
 
 def retry(*, job_id: int, attempt: int, actor: Actor) -> bool:
