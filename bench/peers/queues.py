@@ -34,7 +34,9 @@ class CeleryTasks(Contestant):
     def start(self) -> float:
         self.fill(1)
         app = ["celery", "-A", "bench.peers.celery_app", "worker", "--pool", "solo", *_QUIET]
-        group = self.launch([*PYTHON, *app], {"PEERS_BROKER": self._broker})
+        # Celery would load a Django project that the environment names, and this one has none.
+        no_django = {"DJANGO_SETTINGS_MODULE": ""}
+        group = self.launch([*PYTHON, *app], {"PEERS_BROKER": self._broker, **no_django})
         return group.wait_until(self._sent[0].ready)
 
     def fill(self, count: int) -> None:
