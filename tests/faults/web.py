@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pneumo_site.demo.client import multipart
 from tests import films
-from tests.faults.stack import ROOT
 from tests.servers import Server, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ROOT = Path(__file__).resolve().parents[2]
 STUDIES = "/api/v1/studies/"
 INSTALL = ("migrate", "register_model", "add_user ward --role submitter --new-site main Main")
 # As in an installation, so that no page of Django's for developers hides what users would see.
