@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import keras
+
+from ml.engines.devices import cores
 
 AUTO = "auto"
 
@@ -28,10 +29,9 @@ def policy(precision: str) -> str:
 def described() -> dict[str, Any]:
     """For the run: a number without its hardware says little of time."""
     backend = keras.backend.backend()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "device": "GPU" if has_gpu() else "CPU",
-        "cores": cores,
+        "cores": cores(),
         "machine": platform.machine(),
         "backend": f"{backend} {_version(backend)}",
         "keras": keras.version(),
