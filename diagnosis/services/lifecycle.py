@@ -28,7 +28,7 @@ from diagnosis.states import (
 from ml.contracts import GateCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from diagnosis.models import AuditEvent
@@ -135,7 +135,7 @@ def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") 
     """
     told = _step(study, event, implied(study), actor=actor, reason=reason)
     study.save(update_fields=["state"])
-    told.save(force_insert=True)
+    audit.record_all([told])
 
 
 def _step(study: Study, event: StudyEvent, implied: StudyState, **facts: Any) -> AuditEvent:
@@ -156,7 +156,12 @@ def _step(study: Study, event: StudyEvent, implied: StudyState, **facts: Any) ->
 
 def jobs_changed(*, study_ids: Collection[int], actor: Actor) -> None:
     """Bring studies in line with their jobs, after some of those were queued or ended."""
-    studies, facts = lock_all(study_ids=study_ids), _facts(study_ids)
+    settle(studies=lock_all(study_ids=study_ids), actor=actor)
+
+
+def settle(*, studies: Sequence[Study], actor: Actor) -> None:
+    """The same for studies that the caller has locked."""
+    facts = _facts([study.pk for study in studies])
     at, told = db_now(), []
     for study in studies:
         implied = facts[study.pk].implied(study)

@@ -74,7 +74,7 @@ def record(*, endings: Sequence[Ending], model: ClassifierInfo, actor: Actor) ->
 def _end(mine: Sequence[tuple[Job, Ending]], model: ClassifierInfo, actor: Actor) -> None:
     study_ids = {job.image.study_id for job, _ in mine}
     # A signature that is being written now is waited for: the flag can never be mended.
-    lifecycle.lock_all(study_ids=study_ids)
+    studies = lifecycle.lock_all(study_ids=study_ids)
     read = set(Reading.objects.filter(study__in=study_ids).values_list("study", flat=True))
     now = db_now()
     stored = Result.objects.bulk_create(
@@ -95,7 +95,7 @@ def _end(mine: Sequence[tuple[Job, Ending]], model: ClassifierInfo, actor: Actor
         together[ending.event, ending.code].append(job)
     for (event, code), alike in together.items():
         jobs.step_all(alike, event, actor=actor, told=told, **jobs.ended(code))
-    lifecycle.jobs_changed(study_ids=study_ids, actor=actor)
+    lifecycle.settle(studies=studies, actor=actor)
 
 
 def _result(

@@ -154,7 +154,7 @@ class TestFence:
             raise RuntimeError
 
         with monkeypatch.context() as patch:
-            patch.setattr("diagnosis.services.lifecycle.jobs_changed", fail)
+            patch.setattr("diagnosis.services.lifecycle.settle", fail)
             with pytest.raises(RuntimeError):
                 score(held)
         assert Job.objects.get().status == "RUNNING"
