@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench import drawn_films
-from bench.databases import durable_postgres
+from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--engine", default="openvino", choices=["openvino", "keras"])
     parser.add_argument("--sqlite", action="store_true", help="instead of PostgreSQL")
     options = parser.parse_args()
-    database = nullcontext() if options.sqlite else durable_postgres()
+    database = nullcontext() if options.sqlite else servers.postgres(durable=True)
     with tempfile.TemporaryDirectory(prefix="pn-bench-") as folder, database as server:
         os.environ |= {
             "DEBUG": "0",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import bench.peers
 from bench import drawn_films
-from bench.databases import durable_postgres
 from bench.peers import tables
 from bench.peers.contestants import PYTHON, HttpServer, RawLoop, Surroundings
 from bench.peers.processes import ROOT, Guardian
@@ -95,7 +94,7 @@ def _contestants(
             name,
             around,
             broker=redis(),
-            database=stack.enter_context(durable_postgres()).url,
+            database=stack.enter_context(servers.postgres(durable=True)).url,
         ),
         "Pneumo, SQLite and Valkey": lambda name: Ours(
             name, around, broker=stack.enter_context(servers.valkey()).url, database=None

@@ -13,7 +13,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench import drawn_films
-from bench.databases import durable_postgres
 from bench.simulation.meter import Meter, cpu_seconds, wall_ms
 from bench.simulation.times import Step, Times
 from tests import servers
@@ -35,7 +34,7 @@ def measure(films: int) -> Times:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pn-times-")))
         redis = stack.enter_context(servers.redis())
-        database = stack.enter_context(durable_postgres())
+        database = stack.enter_context(servers.postgres(durable=True))
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "pneumo_site.settings",
             "DEBUG": "0",
