@@ -14,7 +14,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import drawn_films
 from tests import servers
@@ -57,6 +57,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
     django.setup()
     from django.core.management import call_command
 
+    from bench.submitter import Submitter
     from ml import bundle, engines
 
     call_command("migrate", verbosity=0)
@@ -67,7 +68,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
     (folder / "drawn").mkdir()
     several = drawn_films.draw(folder / "drawn", 8)
     paths = [several[number % len(several)] for number in range(options.films)]
-    world = _World(paths)
+    submitter = Submitter.of_new_site()
     contestants: list[Contestant] = [
         (BARE, lambda: _loop(classifier, paths, gate=False)),
         ("decode, gate and infer", lambda: _loop(classifier, paths, gate=True)),
@@ -76,7 +77,8 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
     taken: dict[str, list[float]] = {name: [] for name, _ in contestants}
     cpu: dict[str, list[float]] = {name: [] for name, _ in contestants}
     for number in range(options.rounds + 1):  # the first one warms up
-        world.submit()
+        for path in paths:
+            submitter.submit(path.read_bytes())
         for name, run in contestants:
             started, used = time.perf_counter(), time.process_time()
             run()
@@ -84,39 +86,6 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[str]:
                 taken[name].append(time.perf_counter() - started)
                 cpu[name].append(time.process_time() - used)
     return _table(taken, cpu, classifier, options)
-
-
-class _World:
-    """A site and a submitter, and studies of one film each."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        from django.contrib.auth.models import Group, User
-
-        from diagnosis.models import Membership, Site
-
-        self.paths = paths
-        self.site = Site.objects.create(code="bench", name="Bench")
-        self.user = User.objects.create(username="bench")
-        self.user.groups.add(Group.objects.get(name="Submitter"))
-        Membership.objects.create(user=self.user, site=self.site)
-        self.number = 0
-
-    def submit(self) -> None:
-        from datetime import timedelta
-
-        from django.utils.timezone import now
-
-        from diagnosis.permissions import Actor
-        from diagnosis.services import intake
-
-        for path in self.paths:
-            self.number += 1
-            form: dict[str, Any] = {"mrn": f"MRN-{self.number}", "name": "Test Patient", "sex": "F"}
-            born = (now() - timedelta(days=1100)).date()
-            submission = intake.Submission(
-                site=self.site, birth_date=born, films=[path.read_bytes()], **form
-            )
-            intake.submit(user=self.user, actor=Actor.of(self.user), submission=submission)
 
 
 def _loop(classifier: Classifier, paths: Sequence[Path], *, gate: bool) -> None:

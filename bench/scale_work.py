@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,12 @@ from django.test import Client
 from django.urls import reverse
 
 from bench.scale_world import member
+from bench.submitter import Submitter
 from diagnosis.models import ModelVersion, Site
 from diagnosis.models.model_version import Stage
 from diagnosis.permissions import Actor, Role
 from diagnosis.queries import queue, worklist
-from diagnosis.services import claims, intake, jobs, readiness, sweeping
+from diagnosis.services import claims, jobs, readiness, sweeping
 from tests import films
 
 if TYPE_CHECKING:
@@ -169,18 +170,5 @@ def _hand_back(claimed: list[ClaimedJob]) -> None:
 
 
 def _submit(user: User, site: Site) -> Callable[[], object]:
-    count = iter(range(10**6))
-
-    def submit() -> object:
-        number = next(count)
-        form = intake.Submission(
-            site=site,
-            mrn=f"NEW-{number}",
-            name="New Patient",
-            birth_date=date(2020, 1, 2),
-            sex="F",
-            films=(films.as_png8(films.chest(number, size=(64, 64))),),
-        )
-        return intake.submit(user=user, actor=Actor.of(user), submission=form)
-
-    return submit
+    submitter, seeds = Submitter(user, site), itertools.count()
+    return lambda: submitter.submit(films.as_png8(films.chest(next(seeds), size=(64, 64))))

@@ -28,9 +28,7 @@ from tests import films, servers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from django.contrib.auth.models import User
-
-    from diagnosis.models import Site
+    from bench.submitter import Submitter
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKER = [sys.executable, "-m", "celery", "-A", "pneumo_site", "worker", "--loglevel", "WARNING"]
@@ -56,12 +54,12 @@ def main() -> int:
             PNEUMO_FAKE_MS=str(options.fake_ms),
             PNEUMO_POLL_INTERVAL="0.1s",
         )
-        sender, site = _set_up(options)
-        claim = _claim_cost(sender, site)
+        submitter = _set_up(options)
+        claim = _claim_cost(submitter)
         rates: dict[int, list[float]] = defaultdict(list)
         for _ in range(options.rounds):
             for count in options.workers:
-                rates[count].append(_run(count, options.films, sender, site))
+                rates[count].append(_run(count, options.films, submitter))
         print("\n".join(_told(rates, claim, options)))
     return 0
 
@@ -79,38 +77,29 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _set_up(options: argparse.Namespace) -> tuple[User, Site]:
+def _set_up(options: argparse.Namespace) -> Submitter:
     import django
 
     django.setup()
     from django.core.management import call_command
 
     from bench import scale_world
+    from bench.submitter import Submitter
 
     call_command("migrate", verbosity=0)
     world = scale_world.make(scale_world.Shape(studies=0, sites=1))
     if options.engine != "fake":
         call_command("register_model", "--activate", stdout=sys.stderr)
-    return world.submitter, world.sites[0]
+    return Submitter(world.submitter, world.sites[0])
 
 
-def _submit(count: int, sender: User, site: Site) -> None:
+def _submit(count: int, submitter: Submitter) -> None:
     """Films that no worker may claim yet."""
     from diagnosis.models import Job
     from diagnosis.models.clock import db_now
-    from diagnosis.permissions import Actor
-    from diagnosis.services import intake
 
-    for number, film in enumerate(islice(cycle(_drawn()), count)):
-        form = intake.Submission(
-            site=site,
-            mrn=f"MRN-{number}",
-            name="Drawn Patient",
-            birth_date=db_now().date() - timedelta(days=3 * 365),
-            sex="F",
-            films=(film,),
-        )
-        study, _ = intake.submit(user=sender, actor=Actor.of(sender), submission=form)
+    for film in islice(cycle(_drawn()), count):
+        study = submitter.submit(film)
         later = db_now() + timedelta(days=1)
         Job.objects.filter(image__study=study).update(not_before=later)
 
@@ -119,7 +108,7 @@ def _drawn() -> Sequence[bytes]:
     return [films.as_jpeg(films.chest(seed)) for seed in range(8)]
 
 
-def _claim_cost(sender: User, site: Site, batches: int = 20) -> float:
+def _claim_cost(submitter: Submitter, batches: int = 20) -> float:
     """Milliseconds a film, of a worker that is alone."""
     from django.conf import settings
 
@@ -130,7 +119,7 @@ def _claim_cost(sender: User, site: Site, batches: int = 20) -> float:
     from diagnosis.services import jobs
 
     size = settings.BATCH_SIZE
-    _submit(batches * size, sender, site)
+    _submit(batches * size, submitter)
     Job.objects.update(not_before=db_now())
     digest = ModelVersion.objects.get(stage=Stage.ACTIVE).digest
     taken, claimed = [], []
@@ -143,7 +132,7 @@ def _claim_cost(sender: User, site: Site, batches: int = 20) -> float:
     return median(taken)
 
 
-def _run(count: int, number: int, sender: User, site: Site) -> float:
+def _run(count: int, number: int, submitter: Submitter) -> float:
     """Films per second of `count` workers."""
     from django.db.models import Max
 
@@ -153,7 +142,7 @@ def _run(count: int, number: int, sender: User, site: Site) -> float:
     from diagnosis.states import ACTIVE_JOB
 
     last = Job.objects.aggregate(last=Max("pk"))["last"] or 0
-    _submit(number, sender, site)
+    _submit(number, submitter)
     mine = Job.objects.filter(pk__gt=last)
     begin = db_now()
     with _workers(count) as running:

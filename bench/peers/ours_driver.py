@@ -9,10 +9,8 @@ idle         whether no transaction of the worker is open
 from __future__ import annotations
 
 import json
-import secrets
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +29,13 @@ class Driver:
     def __init__(self, films: Sequence[bytes]) -> None:
         from django.core.management import call_command
 
+        from bench.submitter import Submitter
+
         call_command("migrate", verbosity=0)
         call_command("register_model", stdout=sys.stderr)
         self._films = films
         self._count = 0
-        self._site, self._user = _people()
+        self._submitter = Submitter.of_new_site()
         self._first_job = 0
 
     def fill(self, count: int) -> int:
@@ -97,21 +97,8 @@ class Driver:
                 cursor.execute(f"PRAGMA busy_timeout = {usual}")
 
     def _submit(self) -> Any:
-        from diagnosis.models.clock import db_now
-        from diagnosis.permissions import Actor
-        from diagnosis.services import intake
-
         self._count += 1
-        form = intake.Submission(
-            site=self._site,
-            mrn=f"BENCH-{self._count}",
-            name="Bench Child",
-            birth_date=(db_now() - timedelta(days=3 * 365)).date(),
-            sex="F",
-            films=[self._films[self._count % len(self._films)]],
-        )
-        study, _ = intake.submit(user=self._user, actor=Actor.of(self._user), submission=form)
-        return study
+        return self._submitter.submit(self._films[self._count % len(self._films)])
 
     def _hear_out_the_bells(self) -> None:
         """A full queue leaves bells behind that find nothing; they belong to no later round."""
@@ -121,19 +108,6 @@ class Driver:
         with Celery(broker=settings.BROKER_URL).connection_for_read() as connection:
             client: Any = connection.default_channel.client  # type: ignore[attr-defined]  # kombu types the base class alone
             _wait(lambda: client.llen("inference") == 0, 0.01)
-
-
-def _people() -> tuple[Any, Any]:
-    from django.contrib.auth.models import User
-
-    from diagnosis.permissions import Actor, Role
-    from diagnosis.services import accounts
-
-    actor = Actor.system("bench")
-    site = accounts.create_site(by=None, actor=actor, code="bench", name="Bench Hospital")
-    account = accounts.Account("bench", roles=[Role.SUBMITTER], sites=[site])
-    accounts.create_user(by=None, actor=actor, account=account, password=secrets.token_urlsafe(20))
-    return site, User.objects.get(username="bench")
 
 
 def _wait(ready: Callable[[], bool], pause: float) -> None:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import secrets
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psycopg
 from celery import Celery
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from bench.submitter import Submitter
 from diagnosis import dispatch
-from diagnosis.models.clock import db_now
-from diagnosis.permissions import Actor, Role
+from diagnosis.permissions import Actor
 from diagnosis.services import (
-    accounts,
     films,
-    intake,
     jobs,
     model_versions,
     results,
@@ -53,28 +48,14 @@ class Ward:
             folder="fake",
         )
         model_versions.activate(actor=ACTOR, version=version)
-        self._site = accounts.create_site(by=None, actor=ACTOR, code="bench", name="Bench")
-        account = accounts.Account("bench", roles=[Role.SUBMITTER], sites=[self._site])
-        accounts.create_user(
-            by=None, actor=ACTOR, account=account, password=secrets.token_urlsafe(20)
-        )
-        self._user = User.objects.get(username="bench")
+        self._submitter = Submitter.of_new_site()
         self._contents = itertools.cycle(contents)
-        self._numbers = itertools.count()
         self._info = FakeClassifier().info
         self.batch: int = settings.BATCH_SIZE
         self.claimed: list[ClaimedJob] = []
 
     def submit(self) -> None:
-        form = intake.Submission(
-            site=self._site,
-            mrn=f"BENCH-{next(self._numbers)}",
-            name="Bench Child",
-            birth_date=(db_now() - timedelta(days=3 * 365)).date(),
-            sex="F",
-            films=[next(self._contents)],
-        )
-        intake.submit(user=self._user, actor=Actor.of(self._user), submission=form)
+        self._submitter.submit(next(self._contents))
 
     def claim(self) -> None:
         """As a worker looks for a batch, whether there is one or not."""
