@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from rest_framework.authtoken.models import Token
 
 from tests import films, servers
 from tests.binaries import Unavailable
@@ -40,3 +41,9 @@ def thirty(submit: Any, broker: servers.RedisServer, settings: Any, real_bell: N
     settings.BROKER_URL = broker.url
     for seed in range(FILMS // 2):
         submit([films.as_png8(films.chest(2 * seed + i, size=(200, 180))) for i in (0, 1)])
+
+
+@pytest.fixture
+def token(submitter: Any, model_version: Any) -> str:
+    """Of a user who may submit studies, which are then analysed."""
+    return Token.objects.create(user=submitter).key

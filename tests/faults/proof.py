@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import redis
-from django.core.management import call_command
 
 from diagnosis.models import Image, Job, Result
 from diagnosis.services import films as store
-from diagnosis.states import JobStatus
-from tests.faults.stack import ended, workers_of_set_up
+from tests.faults.stack import assert_all_done_once, ended, workers_of_set_up
 
 if TYPE_CHECKING:
     from tests.faults.stack import Stack
@@ -44,9 +42,6 @@ def drain(running: Stack) -> None:
 
 def assert_whole(running: Stack, count: int) -> None:
     """So many films were accepted: each is analysed, once, and nothing else is left."""
-    statuses = set(Job.objects.values_list("status", flat=True))
-    assert statuses == {JobStatus.SUCCEEDED}, running.logs()
+    assert_all_done_once(running)
     assert Image.objects.count() == Job.objects.count() == Result.objects.count() == count
-    call_command("sweeper", "--once", "--orphan-age", "0")
-    call_command("check_invariants", "--drained")
     assert len(list(store.stored())) == count

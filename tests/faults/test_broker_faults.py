@@ -8,7 +8,6 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rest_framework.authtoken.models import Token
 
 from bench import frozen_broker
 from diagnosis import dispatch
@@ -30,11 +29,6 @@ FILMS_OF_A_STUDY = 20
 WELL_SECONDS, FROZEN_SECONDS = (20.0, 60.0) if FULL else (3.0, 8.0)
 PATIENCE = 10.0  # seconds after which a client gives a request up
 QUICK = {"PNEUMO_FAKE_MS": "20", "PNEUMO_BATCH_SIZE": "8"}
-
-
-@pytest.fixture
-def token(submitter: Any, model_version: Any) -> str:
-    return Token.objects.create(user=submitter).key
 
 
 @pytest.fixture

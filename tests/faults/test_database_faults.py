@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from django.db import connection
-from rest_framework.authtoken.models import Token
 
 from diagnosis.models import Study, WorkerHeartbeat
 from tests import servers
@@ -117,12 +116,12 @@ def held() -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_somebody_holds(running: Stack, tmp_path: Path, submitter: Any) -> None:
+def test_a_database_that_somebody_holds(running: Stack, tmp_path: Path, token: str) -> None:
     start_workers(running)
     running.wait(lambda: WorkerHeartbeat.objects.count() == workers_of_set_up(), "the workers")
     sent = [order(seed) for seed in range(6)]
     with Web(tmp_path, running.env) as web:
-        client = Client(web.port, Token.objects.create(user=submitter).key)
+        client = Client(web.port, token)
         assert client.submit(sent[0]).status == 201
         with held():
             asked = [client.send(each) for each in sent[1:]]

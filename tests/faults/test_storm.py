@@ -7,11 +7,10 @@ import random
 import sys
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings as site_settings
-from rest_framework.authtoken.models import Token
 
 from diagnosis.models import Image, Job, Study
 from tests.faults.stack import FULL, assert_all_done_once, ended, stack, workers_of_set_up
@@ -48,15 +47,13 @@ def assert_nothing_is_lost_or_doubled(told: dict[str, str]) -> None:
 
 
 def test_storm(
-    submitter: Any,
-    model_version: Any,
+    token: str,
     tmp_path: Path,
     broker: servers.RedisServer,
     record_property: Callable[[str, object], None],
 ) -> None:
     seed = int(os.environ.get("PNEUMO_FAULTS_SEED") or random.SystemRandom().randrange(10**6))
     file = tmp_path / "acknowledged"
-    token = Token.objects.create(user=submitter).key
     with stack(tmp_path, broker.url, PNEUMO_FAKE_MS="40") as running:
         storm = Storm(running, broker, random.Random(seed), workers=workers_of_set_up())  # noqa: S311
         program = [sys.executable, "-m", "tests.faults.load", str(storm.port), str(file)]

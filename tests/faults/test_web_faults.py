@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
-from rest_framework.authtoken.models import Token
 
 from diagnosis.models import Study
 from diagnosis.permissions import Actor
@@ -33,11 +32,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 def running(tmp_path: Path, broker: servers.RedisServer, model_version: Any) -> Iterator[Stack]:
     with stack(tmp_path, broker.url) as started:
         yield started
-
-
-@pytest.fixture
-def token(submitter: Any) -> str:
-    return Token.objects.create(user=submitter).key
 
 
 @pytest.fixture

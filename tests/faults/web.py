@@ -114,6 +114,7 @@ class Order:
 
     film: bytes
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    priority: str = "ROUTINE"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -122,7 +123,13 @@ class Order:
 
     @property
     def body(self) -> bytes:
-        form = {"mrn": self.key, "name": "Test Patient", "birth_date": birth_date(), "sex": "F"}
+        form = {
+            "mrn": f"MRN-{self.key}",
+            "name": "Test Patient",
+            "birth_date": birth_date(),
+            "sex": "F",
+            "priority": self.priority,
+        }
         return multipart(self.key, form, self.film, "film.png")
 
 
