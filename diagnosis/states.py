@@ -125,6 +125,21 @@ class ReadingKind(StrEnum):
     ADDENDUM = "ADDENDUM"
 
 
+class RevealPolicy(StrEnum):
+    """When the model is hidden from whoever has not stored an opinion of the case."""
+
+    OFF = "OFF"
+    SAMPLED = "SAMPLED"
+    ALWAYS = "ALWAYS"
+
+
+class SecondReadPolicy(StrEnum):
+    NONE = "NONE"
+    SAMPLED = "SAMPLED"
+    DISAGREEMENT = "DISAGREEMENT"  # of the model and the first reader
+    ALL = "ALL"
+
+
 def implied_state(
     *, active_jobs: int, signed: Iterable[tuple[str, str]], reads_required: int
 ) -> StudyState:

@@ -1,6 +1,7 @@
 """The database's own guards of what is append-only, for SQLite and PostgreSQL.
 
-audit events and results: never changed, never deleted. Signed readings: frozen once signed.
+audit events and results: never changed, never deleted. Signed readings: frozen once signed; a first
+opinion: once stored.
 """
 
 from __future__ import annotations
@@ -58,13 +59,38 @@ def _postgresql(table: str, condition: str) -> list[str]:
     ]
 
 
+_OPINION = "first_opinion"
 _NAMES = {
-    "sqlite": ("no_update", "no_delete", "no_replace"),
-    "postgresql": ("no_change", "no_truncate"),
+    "sqlite": ("no_update", "no_delete", "no_replace", _OPINION),
+    "postgresql": ("no_change", "no_truncate", _OPINION),
 }
 
 
+_READING = "diagnosis_reading"
+_OPINION_CHANGES = "OLD.opined_at IS NOT NULL AND ({})"
+_OPINION_COLUMNS = ("first_opinion", "first_confidence", "first_regions", "opined_at")
+
+
+def _opinion_guard(vendor: str) -> str:
+    """A first opinion is what was thought before the model was seen: it never changes."""
+    differs = "IS NOT" if vendor == "sqlite" else "IS DISTINCT FROM"
+    condition = _OPINION_CHANGES.format(
+        " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in _OPINION_COLUMNS)
+    )
+    head = f"CREATE TRIGGER {_READING}_{_OPINION} BEFORE UPDATE ON {_READING} "
+    if vendor == "sqlite":
+        refuse = "SELECT RAISE(ABORT, 'a first opinion is append-only')"
+        return f"{head} WHEN {condition} BEGIN {refuse}; END"
+    return f"{head} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION diagnosis_append_only()"
+
+
 def create(connection: BaseDatabaseWrapper) -> None:
+    create_frozen(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_opinion_guard(connection.vendor))
+
+
+def create_frozen(connection: BaseDatabaseWrapper) -> None:
     statements = _sqlite if connection.vendor == "sqlite" else _postgresql
     with connection.cursor() as cursor:
         for table, condition in FROZEN.items():
@@ -83,6 +109,11 @@ def drop(connection: BaseDatabaseWrapper) -> None:
 
 def migrate_forwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
     create(editor.connection)
+
+
+def migrate_frozen(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:
+    """Those of before there were first opinions."""
+    create_frozen(editor.connection)
 
 
 def migrate_backwards(_apps: object, editor: BaseDatabaseSchemaEditor) -> None:

@@ -20,5 +20,5 @@ class Migration(migrations.Migration):
     ]
     operations = [
         migrations.RunPython(create_roles, migrations.RunPython.noop),
-        migrations.RunPython(triggers.migrate_forwards, triggers.migrate_backwards),
+        migrations.RunPython(triggers.migrate_frozen, triggers.migrate_backwards),
     ]

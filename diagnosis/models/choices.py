@@ -14,7 +14,9 @@ def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
     return [(word.value, word.value.replace("_", " ").capitalize()) for word in words]
 
 
-def one_of(field: str, words: type[StrEnum], name: str) -> CheckConstraint:
+def one_of(
+    field: str, words: type[StrEnum], name: str, *, or_blank: bool = False
+) -> CheckConstraint:
     """The database, too, refuses a word outside the vocabulary."""
-    values = [word.value for word in words]
+    values = [*(word.value for word in words), *([""] if or_blank else [])]
     return CheckConstraint(condition=Q(**{f"{field}__in": values}), name=name)

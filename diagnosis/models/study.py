@@ -12,7 +12,7 @@ from diagnosis.models.choices import choices, one_of
 from diagnosis.models.clock import db_now
 from diagnosis.models.patient import Patient
 from diagnosis.models.site import Site
-from diagnosis.states import TO_READ, Priority, StudyState
+from diagnosis.states import TO_READ, Priority, SecondReadPolicy, StudyState
 
 
 class Study(models.Model):
@@ -45,7 +45,13 @@ class Study(models.Model):
     awaits_model = models.BooleanField(
         default=False, help_text="A film was accepted while no model version was active."
     )
+    is_blinded = models.BooleanField(
+        default=False, help_text="The model is hidden from a reader without an opinion. Drawn once."
+    )
     reads_required = models.PositiveSmallIntegerField(default=1)
+    second_read_reason = models.CharField(
+        max_length=12, choices=choices(SecondReadPolicy), default=SecondReadPolicy.NONE
+    )
     worklist_rank = models.IntegerField()
 
     idempotency_key = models.CharField(max_length=100, blank=True)
@@ -89,6 +95,7 @@ class Study(models.Model):
                 condition=Q(reads_required__gte=1) & Q(reads_required__lte=2),
                 name="study_one_or_two_reads",
             ),
+            one_of("second_read_reason", SecondReadPolicy, "study_second_read_reason_known"),
             one_of("state", StudyState, "study_state_known"),
             one_of("priority", Priority, "study_priority_known"),
         ]
