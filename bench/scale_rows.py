@@ -178,7 +178,7 @@ class Case:
             "is_overdue": self.is_overdue,
             "reads_required": self.reads_required,
             "worklist_rank": worklist_rank(
-                priority=self.priority, probability=self.probability, overdue=self.is_overdue
+                priority=self.priority, pressing=self.probability, overdue=self.is_overdue
             ),
             "request_digest": self.sha256,
         }

@@ -100,6 +100,26 @@ class AlreadySigned(DiagnosisError):
     http_status = 409
 
 
+class OpinionFirst(DiagnosisError):
+    """By policy the model is hidden, and nothing is signed, until the reader's opinion is stored."""
+
+    code = "OPINION_FIRST"
+    message = "Store your first opinion of this case; then the model's result is shown."
+    http_status = 409
+
+
+class OpinionStored(DiagnosisError):
+    code = "OPINION_STORED"
+    message = "Your first opinion of this case is stored already, and never changes."
+    http_status = 409
+
+
+class ModelHidden(DiagnosisError):
+    code = "MODEL_HIDDEN"
+    message = "The model's result of this case is hidden until a first opinion is stored."
+    http_status = 403
+
+
 class ReportAmended(DiagnosisError):
     """An addendum answers a text that is no longer the newest; its writer has not seen the newest."""
 

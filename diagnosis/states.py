@@ -125,6 +125,15 @@ class ReadingKind(StrEnum):
     ADDENDUM = "ADDENDUM"
 
 
+# What a reading is that is made while the case stands so.
+READING_DUE = {
+    StudyState.PROCESSING: ReadingKind.FIRST,
+    StudyState.AWAITING_READ: ReadingKind.FIRST,
+    StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,
+    StudyState.AWAITING_ARBITRATION: ReadingKind.ARBITRATION,
+}
+
+
 class RevealPolicy(StrEnum):
     """When the model is hidden from whoever has not stored an opinion of the case."""
 
@@ -165,11 +174,21 @@ _ON_TIME_STEP = 5_000_000
 _SCORE_STEPS = 1_000_000
 
 
-def worklist_rank(*, priority: str, probability: float | None, overdue: bool) -> int:
+def certainty(probability: float, threshold: float) -> float:
+    """How far a calibrated probability lies from the decision point, 0 to 1, on either side alike."""
+    if probability >= threshold:
+        return (probability - threshold) / (1 - threshold) if threshold < 1 else 1.0
+    return (threshold - probability) / threshold
+
+
+def worklist_rank(*, priority: str, pressing: float | None, overdue: bool) -> int:
     """Ascending place on the worklist: priority, past its target first, unscored first, then by
-    falling probability. A case past its target comes first, so a low score can never starve.
+    falling `pressing` (0 to 1). A case past its target comes first, so a low score can never starve.
+
+    pressing: the model's probability of a first read, its certainty of a later one; None where there
+    is none, or where it is hidden.
     """
-    score = 0 if probability is None else 1 + round((1 - probability) * _SCORE_STEPS)
+    score = 0 if pressing is None else 1 + round((1 - pressing) * _SCORE_STEPS)
     late = 0 if overdue else _ON_TIME_STEP
     return PRIORITY_ORDER[Priority(priority)] * _PRIORITY_STEP + late + score
 

@@ -18,7 +18,7 @@ from diagnosis.admin.door import GuardedAdmin, is_administrator, site
 from diagnosis.admin.forms import NAMES, AccountForm, NewAccountForm, UserPasswordForm
 from diagnosis.errors import InvalidInput
 from diagnosis.models import Site
-from diagnosis.services import accounts
+from diagnosis.services import accounts, policies
 
 if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
@@ -125,7 +125,7 @@ class RoleAdmin(GuardedAdmin):
 @register(Site, site=site)
 class SiteAdmin(GuardedAdmin):
     list_display = ("code", "name")
-    fields = ("code", "name")
+    fields = ("code", "name", *policies.FIELDS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_administrator(request)
@@ -138,7 +138,9 @@ class SiteAdmin(GuardedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Site, form: Any, change: Any) -> None:
         by, actor = request.user, actor_of(request)
-        if change:
-            accounts.rename_site(by=by, actor=actor, site=obj, name=obj.name)
-        else:
+        if not change:
             obj.pk = accounts.create_site(by=by, actor=actor, code=obj.code, name=obj.name).pk
+        elif "name" in form.changed_data:
+            accounts.rename_site(by=by, actor=actor, site=obj, name=obj.name)
+        chosen = {name: getattr(obj, name) for name in policies.FIELDS}
+        policies.change(user=by, actor=actor, site=obj, policies=chosen)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import RelatedFieldListFilter, register
+from django.db.models import Q
 
 from diagnosis.admin.door import CaseAdmin, GuardedAdmin, site
 from diagnosis.models import AuditEvent, Image, Patient, Reading, Result, Study
 from diagnosis.permissions import sites_of, visible_to
+from diagnosis.states import StudyState
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -39,7 +41,26 @@ class PatientAdmin(CaseAdmin):
 
 
 class StudyBoundAdmin(CaseAdmin):
-    """Rows that belong to one study."""
+    """Rows that belong to one study.
+
+    `told_by` is the way to the study from a row that tells what model or reader said of it: such rows
+    of open cases that hide it are left out.
+    """
+
+    told_by = ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if not self.told_by:
+            return rows
+        blind = Q(**{f"{self.told_by}__is_blinded": True}) | Q(
+            **{f"{self.told_by}__state": StudyState.AWAITING_SECOND_READ}
+        )
+        return rows.exclude(self.tells() & blind & Q(**{f"{self.told_by}__to_read": True}))
+
+    def tells(self) -> Q:
+        """Which of the rows tell it."""
+        return Q()
 
     def site_of(self, obj: Any) -> Site:
         owner: Site = self.study_of(obj).site
@@ -53,12 +74,12 @@ class StudyAdmin(StudyBoundAdmin):
         "site",
         "priority",
         "state",
-        "ai_unavailable",
-        "needs_new_film",
         "is_overdue",
         "submitted_at",
     )
-    list_filter = (_OWN_SITES, "state", "priority", "ai_unavailable", "needs_new_film")
+    list_filter = (_OWN_SITES, "state", "priority")
+    # What the model said, or whether a reader disagreed with it, is hidden in an open case.
+    exclude = ("ai_unavailable", "needs_new_film", "reads_required", "second_read_reason")
     list_select_related = ("site",)
     search_fields = ("uid", "accession_number")
 
@@ -80,6 +101,7 @@ class ImageAdmin(StudyBoundAdmin):
 class ResultAdmin(StudyBoundAdmin):
     list_display = ("job", "probability", "threshold", "is_late", "engine", "created_at")
     list_filter = ("is_late",)
+    told_by = "job__image__study"
     list_select_related = ("job__image__study__site",)
 
     def study_of(self, obj: Result) -> Study:
@@ -90,6 +112,7 @@ class ResultAdmin(StudyBoundAdmin):
 class ReadingAdmin(StudyBoundAdmin):
     list_display = ("study", "reader", "kind", "opinion", "signed_at")
     list_filter = ("kind", "opinion")
+    told_by = "study"
     list_select_related = ("study__site", "reader")
 
     def study_of(self, obj: Reading) -> Study:

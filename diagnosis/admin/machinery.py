@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter, action, register
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Q
 from django.template.response import TemplateResponse
 
 from diagnosis.actors import actor_of
@@ -16,7 +17,7 @@ from diagnosis.admin.forms import ReasonForm
 from diagnosis.errors import DiagnosisError, InvalidInput
 from diagnosis.models import Job, ModelVersion, WorkerHeartbeat
 from diagnosis.services import jobs, model_versions
-from diagnosis.states import JobCode
+from diagnosis.states import JobCode, JobStatus
 from ml.contracts import GateCode
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ class JobAdmin(StudyBoundAdmin):
     list_filter = ("status", CodeFilter)
     list_select_related = ("image__study__site",)
     actions = ("resubmit", "cancel")
+    told_by = "image__study"
+
+    def tells(self) -> Q:
+        return Q(status__in=[JobStatus.SUCCEEDED, JobStatus.NOT_ASSESSABLE])
 
     def study_of(self, obj: Job) -> Study:
         return obj.image.study

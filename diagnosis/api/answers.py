@@ -9,14 +9,16 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from diagnosis.queries import queue, studies
-from diagnosis.states import JobStatus, Opinion, Priority
+from diagnosis.queries import blinding, queue, studies
+from diagnosis.states import TERMINAL_JOB, JobStatus, Opinion, Priority
 
 if TYPE_CHECKING:
     from diagnosis.models import Image, Job, Result, Study
     from diagnosis.queries.queue import Queue
 
 RESEARCH_USE = "Research use only, not a diagnosis."
+HIDDEN = "HIDDEN"
+_OF_THE_MODEL = ("ai_unavailable", "needs_new_film", "probability", "threshold", "label")
 NEVER_QUEUED = "WAITING_FOR_MODEL"  # accepted while no model was active
 
 
@@ -26,7 +28,7 @@ def label_of(probability: float, threshold: float) -> str:
 
 
 _LABELS = serializers.ChoiceField(
-    choices=[Opinion.PNEUMONIA, Opinion.NO_PNEUMONIA], allow_null=True
+    choices=[Opinion.PNEUMONIA, Opinion.NO_PNEUMONIA], allow_null=True, required=False
 )
 
 
@@ -53,7 +55,13 @@ class ModelAnswer(serializers.Serializer[Any]):
 
 
 class FilmAnswer(serializers.Serializer[Any]):
-    """A film and what its current job came to. Scores are null unless `status` is SUCCEEDED."""
+    """A film and what its current job came to. Scores are null unless `status` is SUCCEEDED.
+
+    Where `status` is HIDDEN, what the job came to is left out until a first opinion is stored.
+    """
+
+    def to_representation(self, film: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in super().to_representation(film).items() if k in film}
 
     uid = serializers.UUIDField()
     position = serializers.IntegerField()
@@ -64,24 +72,34 @@ class FilmAnswer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     seen_under_other_patient = serializers.BooleanField()
     image = serializers.CharField(help_text="Path of the film as PNG.")
-    status = serializers.ChoiceField(choices=[*JobStatus, NEVER_QUEUED])
-    code = serializers.CharField(help_text="Why there is no score.")
-    probability = serializers.FloatField(allow_null=True, help_text="Calibrated P(pneumonia).")
-    threshold = serializers.FloatField(allow_null=True, help_text="The decision point in force.")
+    status = serializers.ChoiceField(choices=[*JobStatus, NEVER_QUEUED, HIDDEN])
+    code = serializers.CharField(required=False, help_text="Why there is no score.")
+    probability = serializers.FloatField(
+        required=False, allow_null=True, help_text="Calibrated P(pneumonia)."
+    )
+    threshold = serializers.FloatField(
+        required=False, allow_null=True, help_text="The decision point in force."
+    )
     label = _LABELS  # type: ignore[assignment] # a field's own `label` is another thing
-    is_late = serializers.BooleanField(help_text="Came after an opinion; changed nothing.")
-    heat_map = serializers.CharField(allow_null=True, help_text="Path of the overlay as PNG.")
-    model = ModelAnswer(allow_null=True)
-    submitted_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-    seconds_to_result = serializers.FloatField(allow_null=True)
+    is_late = serializers.BooleanField(
+        required=False, help_text="Came after an opinion; changed nothing."
+    )
+    heat_map = serializers.CharField(
+        required=False, allow_null=True, help_text="Path of the overlay as PNG."
+    )
+    model = ModelAnswer(required=False, allow_null=True)
+    submitted_at = serializers.DateTimeField(required=False)
+    finished_at = serializers.DateTimeField(required=False, allow_null=True)
+    seconds_to_result = serializers.FloatField(required=False, allow_null=True)
 
 
 def film(image: Image, study: Study) -> dict[str, Any]:
-    """The content of a FilmAnswer; `image` comes from queries.studies.films."""
+    """The content of a FilmAnswer; `image` comes from queries.studies.films, `study` with details."""
     jobs: list[Job] = image.current_jobs  # type: ignore[attr-defined]
     job = jobs[0] if jobs else None
     result: Result | None = getattr(job, "result", None)
+    hidden = study.model_hidden and job is not None and job.status in TERMINAL_JOB  # type: ignore[attr-defined]
+    analysis = {"status": HIDDEN} if hidden else {**_job(job, study), **_result(result, image)}
     return {
         "uid": image.uid,
         "position": image.position,
@@ -92,8 +110,7 @@ def film(image: Image, study: Study) -> dict[str, Any]:
         "sha256": image.sha256,
         "seen_under_other_patient": image.seen_under_other_patient,
         "image": reverse("api-film", args=[image.uid]),
-        **_job(job, study),
-        **_result(result, image),
+        **analysis,
     }
 
 
@@ -131,7 +148,10 @@ class ReadingAnswer(serializers.Serializer[Any]):
 
 
 class RowAnswer(serializers.Serializer[Any]):
-    """A study as the worklist shows it; `probability` is the highest of its current results."""
+    """A study as the worklist shows it; `probability` is the highest of its current results.
+
+    Where `model_hidden`, all that the model said is left out until a first opinion is stored.
+    """
 
     uid = serializers.UUIDField()
     site = serializers.CharField(source="site.code")
@@ -140,8 +160,9 @@ class RowAnswer(serializers.Serializer[Any]):
     indication = serializers.CharField()
     priority = serializers.CharField()
     state = serializers.CharField()
-    ai_unavailable = serializers.BooleanField()
-    needs_new_film = serializers.BooleanField()
+    model_hidden = serializers.BooleanField()
+    ai_unavailable = serializers.BooleanField(required=False)
+    needs_new_film = serializers.BooleanField(required=False)
     is_overdue = serializers.BooleanField()
     submitted_at = serializers.DateTimeField()
     submitted_by = serializers.CharField(source="submitted_by.username")
@@ -149,9 +170,16 @@ class RowAnswer(serializers.Serializer[Any]):
     held_by = serializers.CharField(allow_null=True)
     film_count = serializers.IntegerField()
     pending_count = serializers.IntegerField(help_text="Films that are still analysed.")
-    probability = serializers.FloatField(source="top_probability", allow_null=True)
-    threshold = serializers.FloatField(source="top_threshold", allow_null=True)
+    probability = serializers.FloatField(source="top_probability", required=False, allow_null=True)
+    threshold = serializers.FloatField(source="top_threshold", required=False, allow_null=True)
     label = serializers.SerializerMethodField()  # type: ignore[assignment]
+
+    def to_representation(self, study: Study) -> dict[str, Any]:
+        told = super().to_representation(study)
+        if study.model_hidden:  # type: ignore[attr-defined]
+            for name in _OF_THE_MODEL:
+                del told[name]
+        return told
 
     @extend_schema_field(_LABELS)
     def get_label(self, study: Study) -> str | None:
@@ -167,11 +195,13 @@ class StudyAnswer(RowAnswer):
 
     @extend_schema_field(FilmAnswer(many=True))
     def get_films(self, study: Study) -> Any:
-        return FilmAnswer([film(image, study) for image in studies.films(study)], many=True).data
+        films = [film(image, study) for image in studies.films(study)]
+        return FilmAnswer(films, many=True).data
 
     @extend_schema_field(ReadingAnswer(many=True))
     def get_readings(self, study: Study) -> Any:
-        return ReadingAnswer(studies.readings(study), many=True).data
+        user = self.context["request"].user
+        return ReadingAnswer(blinding.readings(user, study), many=True).data
 
 
 class ExpectedWait(serializers.Serializer[Any]):
@@ -224,6 +254,15 @@ class SignedAnswer(serializers.Serializer[Any]):
     research_use = serializers.CharField(default=RESEARCH_USE)
     state = serializers.CharField(help_text="The study's state after the signature.")
     reading = ReadingAnswer()
+
+
+class OpinionAnswer(serializers.Serializer[Any]):
+    research_use = serializers.CharField(default=RESEARCH_USE)
+    kind = serializers.CharField()
+    opinion = serializers.CharField(source="first_opinion")
+    confidence = serializers.IntegerField(source="first_confidence", allow_null=True)
+    regions = serializers.JSONField(source="first_regions")
+    opined_at = serializers.DateTimeField()
 
 
 class ErrorAnswer(serializers.Serializer[Any]):

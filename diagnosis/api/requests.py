@@ -11,6 +11,7 @@ from diagnosis.models.patient import Sex
 from diagnosis.permissions import sites_of
 from diagnosis.queries.worklist import DEFAULT_TAB, TABS
 from diagnosis.services.intake import Submission
+from diagnosis.services.opinions import FirstOpinion
 from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 
@@ -75,6 +76,29 @@ def _site(user: User, code: str) -> Site:
     if len(chosen) == 1:
         return chosen[0]
     raise InvalidInput("Name one of your sites by its code.", field="site")
+
+
+class RegionForm(serializers.Serializer[Any]):
+    """A box marked on a film, as shares of the film from its upper left corner."""
+
+    film = serializers.UUIDField()
+    x = serializers.FloatField(min_value=0, max_value=1)
+    y = serializers.FloatField(min_value=0, max_value=1)
+    width = serializers.FloatField(min_value=0, max_value=1)
+    height = serializers.FloatField(min_value=0, max_value=1)
+
+
+class OpinionForm(serializers.Serializer[Any]):
+    """A first opinion: what was thought before the model's result was seen."""
+
+    opinion = serializers.ChoiceField(choices=list(Opinion))
+    confidence = serializers.IntegerField(
+        min_value=0, max_value=100, allow_null=True, default=None, help_text="How sure, in %."
+    )
+    regions = RegionForm(many=True, default=list)
+
+    def first(self) -> FirstOpinion:
+        return FirstOpinion(**self.validated_data)
 
 
 class ReadingForm(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("studies/", views.StudiesView.as_view(), name="api-studies"),
     path("studies/<uuid:uid>/", views.StudyView.as_view(), name="api-study"),
     path("studies/<uuid:uid>/readings/", views.ReadingsView.as_view(), name="api-study-readings"),
+    path("studies/<uuid:uid>/opinion/", views.OpinionView.as_view(), name="api-study-opinion"),
     path("queue/", views.QueueView.as_view(), name="api-queue"),
     path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
     path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),

@@ -14,10 +14,10 @@ from rest_framework.views import APIView
 
 from diagnosis.actors import actor_of
 from diagnosis.api import answers
-from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery
+from diagnosis.api.requests import FilmQuery, OpinionForm, ReadingForm, StudyForm, WorklistQuery
 from diagnosis.permissions import Role, require
 from diagnosis.queries import queue, studies
-from diagnosis.services import intake, readings, viewing
+from diagnosis.services import intake, opinions, readings, viewing
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -87,7 +87,7 @@ class StudyView(APIView):
     def get(self, request: Request, uid: UUID) -> Response:
         """One study with its films, their results, and the signed readings, newest first."""
         study = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
-        return Response(answers.StudyAnswer(study).data)
+        return Response(answers.StudyAnswer(study, context={"request": request}).data)
 
 
 class ReadingsView(APIView):
@@ -112,6 +112,22 @@ class ReadingsView(APIView):
             reading = readings.sign(user=user, actor=actor, study=study, report=report)
         signed = {"state": reading.study.state, "reading": reading}
         return Response(answers.SignedAnswer(signed).data, status=201)
+
+
+class OpinionView(APIView):
+    parser_classes = (JSONParser, FormParser, MultiPartParser)
+
+    @extend_schema(
+        request=OpinionForm,
+        responses={201: answers.OpinionAnswer, **dict.fromkeys([403, 404, 409, 422], _REFUSED)},
+    )
+    def post(self, request: Request, uid: UUID) -> Response:
+        """Store the first opinion, once; from then on the model's result is shown to the reader."""
+        study = studies.get(request.user, uid)
+        form = valid(OpinionForm, request.data)
+        user, actor = request.user, actor_of(request)
+        reading = opinions.store(user=user, actor=actor, study=study, first=form.first())
+        return Response(answers.OpinionAnswer(reading).data, status=201)
 
 
 class _AnyAccept(BaseContentNegotiation):

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from diagnosis.models.clock import db_now
 from diagnosis.models.job import Job
+from diagnosis.states import Opinion
 
 
 class Result(models.Model):
@@ -43,6 +44,11 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"result of job {self.job_id}"
+
+    @property
+    def label(self) -> Opinion:
+        """The word at the decision point; the words are those of a reader's opinion."""
+        return Opinion.PNEUMONIA if self.suggests_pneumonia else Opinion.NO_PNEUMONIA
 
     @property
     def suggests_pneumonia(self) -> bool:

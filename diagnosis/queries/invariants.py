@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 Check = Callable[[], Iterator[str]]
-_END_EVENTS = [f"JOB_{event}" for event in ("SUCCEED", "REFUSE", "FAIL", "CANCEL")]
+_END_EVENTS = [f"JOB_{event}" for event in ("SUCCEED", "REFUSE", "FAIL", "CANCEL", "ENDED")]
 
 
 def _named(word: str, rows: QuerySet[Study] | QuerySet[Job]) -> Iterator[str]:

@@ -18,9 +18,9 @@ from django.db.models import (
 )
 
 from diagnosis.errors import NotFound
-from diagnosis.models import AuditEvent, Image, Job, Reading, Result, Study
+from diagnosis.models import Image, Job, Reading, Result, Study
 from diagnosis.permissions import visible_to
-from diagnosis.queries.worklist import with_details, with_jobs
+from diagnosis.queries.worklist import current_results, with_details, with_jobs
 from diagnosis.states import ACTIVE_JOB, ReadingKind, StudyState
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def get(user: User, uid: UUID) -> Study:
     """The study, with the worklist's details. Raises NotFound, the same for a foreign one."""
-    study = with_details(visible_to(user, Study).filter(uid=uid)).first()
+    study = with_details(visible_to(user, Study).filter(uid=uid), user).first()
     if study is None:
         raise NotFound
     return study
@@ -59,15 +59,11 @@ def current_result(image: Image) -> Result | None:
     )
 
 
-def readings(study: Study) -> QuerySet[Reading]:
-    """Signed readings, newest first."""
-    signed = study.readings.filter(signed_at__isnull=False)
-    return signed.select_related("reader").order_by("-signed_at", "-id")
-
-
-def history(study: Study) -> QuerySet[AuditEvent]:
-    """The study's audit events, oldest first; the caller has checked that it is visible."""
-    return AuditEvent.objects.filter(study=str(study.uid)).order_by("id")
+def top_result(study: Study) -> Result | None:
+    """The result that speaks for the study: one at or above its own threshold before a higher score
+    below a higher threshold, so that the study's label never hides a film's.
+    """
+    return current_results(study.pk).first()
 
 
 def earlier_studies(user: User, study: Study) -> QuerySet[Study]:

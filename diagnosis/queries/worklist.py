@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    FloatField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.fields.tuple_lookups import TupleGreaterThan
 
 from diagnosis.models import CaseClaim, Image, Job, Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import visible_to
+from diagnosis.queries.blinding import hidden_column
 from diagnosis.states import ACTIVE_JOB, Priority, ranks_of
 
 if TYPE_CHECKING:
@@ -70,7 +82,7 @@ def page(
         )
     # The keys first, by the index alone: the details are counted for one page, not for all rows.
     keys = list(rows.values_list("pk", flat=True)[: size + 1])
-    shown = with_details(Study.objects.filter(pk__in=keys[:size]))
+    shown = with_details(Study.objects.filter(pk__in=keys[:size]), user)
     studies = list(shown.order_by("worklist_rank", "id"))
     return Page(studies, str(studies[-1].uid) if len(keys) > size else "")
 
@@ -94,28 +106,40 @@ def _counted(rows: QuerySet[Study]) -> int:
     return rows.order_by()[: MOST_COUNTED + 1].count()
 
 
-def with_details(rows: QuerySet[Study]) -> QuerySet[Study]:
-    """What a row shows: patient, top score, how many films and how many are still analysed.
+def current_results(study: int | OuterRef) -> QuerySet[Result]:
+    """A study's results, that which speaks for it first.
 
     A film at or above its own threshold comes before a higher score below a higher threshold, so
     that the study's label never hides a film's.
-
-    Adds `top_probability`, `top_threshold`, `film_count`, `pending_count`, `held_by`.
     """
-    current = Result.objects.filter(
-        job__image__study=OuterRef("pk"), job__superseded_by__isnull=True, is_late=False
+    return Result.objects.filter(
+        job__image__study=study, job__superseded_by__isnull=True, is_late=False
     ).order_by(Case(When(probability__gte=F("threshold"), then=0), default=1), "-probability")
+
+
+def with_details(rows: QuerySet[Study], user: User) -> QuerySet[Study]:
+    """What a row shows the user: patient, top score, how many films and how many are analysed yet.
+
+    Adds `model_hidden`, `top_probability`, `top_threshold`, `film_count`, `pending_count`,
+    `held_by`; where the model is hidden from the user, its number is not even read.
+    """
+    current = current_results(OuterRef("pk"))
     live = CaseClaim.objects.filter(study=OuterRef("pk"), lease_expires_at__gt=db_now())
     active = Count(
         "images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True
     )
     return rows.select_related("patient", "site", "submitted_by").annotate(
-        top_probability=Subquery(current.values("probability")[:1]),
-        top_threshold=Subquery(current.values("threshold")[:1]),
+        model_hidden=hidden_column(user),
+        top_probability=_unless_hidden(current.values("probability")),
+        top_threshold=_unless_hidden(current.values("threshold")),
         held_by=Subquery(live.values("holder__username")[:1]),
         film_count=Count("images", distinct=True),
         pending_count=active,
     )
+
+
+def _unless_hidden(number: QuerySet[Result, Any]) -> Case:
+    return Case(When(model_hidden=False, then=Subquery(number[:1])), output_field=FloatField())
 
 
 def with_jobs(images: QuerySet[Image]) -> QuerySet[Image]:

@@ -24,9 +24,17 @@ ALLOWED_FIELDS = frozenset(
         "opinion", "probability", "threshold", "is_late", "films", "refused", "stage", "sha256",
         "films_confirmed", "worklist_rank", "is_overdue", "ai_unavailable", "needs_new_film",
         "is_active", "groups", "sites", "digest", "supersedes", "count", "seen_under_other_patient",
-        "until", "engine", "model", "username", "is_superuser", "is_staff", "fields",
+        "until", "engine", "is_blinded", "confidence", "reveal_policy", "reveal_percent",
+        "second_read_policy", "second_read_percent", "signs_with_password", "acknowledge_minutes",
+        "seconds", "model", "username", "is_superuser", "is_staff", "fields",
     }
 )  # fmt: skip
+
+
+# How an analysis ended is told by its result; of a blinded study the trail, which is exported while
+# the case is open, tells only that it did.
+_ENDINGS = frozenset({"JOB_SUCCEED", "JOB_REFUSE", "JOB_FAIL"})
+ENDED_UNTOLD = "JOB_ENDED"
 
 
 def plain(reason: str) -> str:
@@ -53,9 +61,9 @@ def event(  # noqa: PLR0913 (an event has this many facts)
     An unsaved `target` stands for a record that does not exist: its kind is told, and no id.
     at: the database's time, for many events of one moment; else the database is asked.
     """
-    for name in (*(before or {}), *(after or {})):
-        if name not in ALLOWED_FIELDS:
-            raise KeyError(f"{name} is not on the audit allow-list")
+    if study is not None and study.is_blinded and action in _ENDINGS:
+        action, before, after = ENDED_UNTOLD, {}, {}
+    _check({**(before or {}), **(after or {})})
     return AuditEvent(
         at=at or db_now(),
         actor_id=actor.id,
@@ -74,6 +82,12 @@ def event(  # noqa: PLR0913 (an event has this many facts)
         outcome=outcome,
         model_digest=model_digest,
     )
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    for name in fields:
+        if name not in ALLOWED_FIELDS:
+            raise KeyError(f"{name} is not on the audit allow-list")
 
 
 def record(**fields: Any) -> AuditEvent:

@@ -24,6 +24,7 @@ from diagnosis.services import (
     jobs,
     lifecycle,
     model_versions,
+    policies,
 )
 from diagnosis.states import Priority
 from ml.contracts import FilmError
@@ -208,6 +209,7 @@ def _create(
         submitted_by_id=user.pk or 0,
         idempotency_key=submission.idempotency_key,
         request_digest=checked.digest,
+        **policies.drawn(submission.site),
         **lifecycle.first(submitted_at=now, priority=submission.priority, queued=bool(model)),
     )
     images = _images(study, checked, keys, now)
@@ -275,6 +277,7 @@ def _events(study: Study, checked: _Checked, actor: Actor, now: datetime) -> Ite
     told = {
         "state": study.state,
         "priority": study.priority,
+        "is_blinded": study.is_blinded,
         "films": len(checked.good),
         "refused": [film.code for film in checked.report if film.code != ACCEPTED],
     }

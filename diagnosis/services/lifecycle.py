@@ -22,6 +22,7 @@ from diagnosis.states import (
     Priority,
     StudyEvent,
     StudyState,
+    certainty,
     implied_state,
     worklist_rank,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # Codes of films that are not assessable whatever is sent instead: no reason for a new exposure.
 _BEYOND_THE_MODEL = frozenset({JobCode.AGE_OUT_OF_RANGE, GateCode.OUT_OF_DISTRIBUTION})
+_DISCORDANT = frozenset({StudyState.AWAITING_SECOND_READ, StudyState.AWAITING_ARBITRATION})
 _SUMMARY = ["awaits_model", "ai_unavailable", "needs_new_film", "worklist_rank"]
 # The steps that a study takes because of its jobs: (state, what its rows imply) -> event.
 _BY_JOBS = {
@@ -55,8 +57,11 @@ def first(*, submitted_at: datetime, priority: str, queued: bool) -> dict[str, A
         "state": StudyState.PROCESSING if queued else StudyState.AWAITING_READ,
         "awaits_model": not queued,
         "ai_unavailable": not queued,
-        "worklist_rank": worklist_rank(priority=priority, probability=None, overdue=False),
+        "worklist_rank": worklist_rank(priority=priority, pressing=None, overdue=False),
     }
+
+
+_Score = tuple[float, float]  # probability, threshold
 
 
 @dataclass(slots=True)
@@ -66,10 +71,11 @@ class _Facts:
     active: int = 0
     ends: set[tuple[str, str]] = field(default_factory=set)  # (status, code) of the current jobs
     top: float | None = None
+    certainty: float | None = None  # of the film of which the model is surest
     unqueued: bool = False
     signed: list[tuple[str, str]] = field(default_factory=list)  # (kind, opinion)
 
-    def add(self, status: str | None, code: str, score: float | None, *, is_current: bool) -> None:
+    def add(self, status: str | None, code: str, score: _Score | None, *, is_current: bool) -> None:
         """Take in a job and its score; no status: a film without a job."""
         if status is None:
             self.unqueued = True
@@ -78,7 +84,8 @@ class _Facts:
         if is_current:
             self.ends.add((status, code))
         if is_current and score is not None:
-            self.top = score if self.top is None else max(self.top, score)
+            self.top = max(self.top or 0.0, score[0])
+            self.certainty = max(self.certainty or 0.0, certainty(*score))
 
     def implied(self, study: Study) -> StudyState:
         return implied_state(
@@ -93,8 +100,14 @@ class _Facts:
             for status, code in self.ends
         )
         study.worklist_rank = worklist_rank(
-            priority=study.priority, probability=self.top, overdue=study.is_overdue
+            priority=study.priority, pressing=self._pressing(study), overdue=study.is_overdue
         )
+
+    def _pressing(self, study: Study) -> float | None:
+        """A place on the list must not tell what the policy hides."""
+        if study.is_blinded:
+            return None
+        return self.certainty if study.state in _DISCORDANT else self.top
 
 
 def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
@@ -102,10 +115,10 @@ def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
     found = {key: _Facts() for key in study_ids}
     films = Image.objects.filter(study__in=study_ids).values_list(
         "study", "jobs__status", "jobs__code", "jobs__result__probability",
-        "jobs__result__is_late", "jobs__superseded_by",
+        "jobs__result__threshold", "jobs__result__is_late", "jobs__superseded_by",
     )  # fmt: skip
-    for key, status, code, score, is_late, successor in films:
-        counted = None if is_late else score
+    for key, status, code, probability, threshold, is_late, successor in films:
+        counted = None if is_late or probability is None else (probability, threshold)
         found[key].add(status, code, counted, is_current=successor is None)
     signed = Reading.objects.filter(study__in=study_ids, signed_at__isnull=False)
     for key, kind, opinion in signed.order_by("id").values_list("study", "kind", "opinion"):
@@ -133,8 +146,10 @@ def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") 
 
     Raises TransitionRefused when there is no such step.
     """
-    told = _step(study, event, implied(study), actor=actor, reason=reason)
-    study.save(update_fields=["state"])
+    facts = _facts([study.pk])[study.pk]
+    told = _step(study, event, facts.implied(study), actor=actor, reason=reason)
+    facts.summarise(study)
+    study.save(update_fields=["state", *_SUMMARY])
     audit.record_all([told])
 
 

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from diagnosis.errors import AlreadySigned, InvalidInput, ReportAmended, TransitionRefused
+from diagnosis.errors import (
+    AlreadySigned,
+    InvalidInput,
+    OpinionFirst,
+    ReportAmended,
+    TransitionRefused,
+)
 from diagnosis.models import CaseClaim, Reading
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
-from diagnosis.services import audit, claims, lifecycle
-from diagnosis.states import Opinion, ReadingKind, StudyEvent, StudyState
+from diagnosis.queries import blinding
+from diagnosis.services import audit, claims, lifecycle, policies
+from diagnosis.states import READING_DUE, TO_READ, Opinion, ReadingKind, StudyEvent, StudyState
 
 if TYPE_CHECKING:
     from diagnosis.models import Study
     from diagnosis.permissions import Actor, User
 
-# What a signature in each state is, and which step it takes once it stands.
-_KIND = {
-    StudyState.PROCESSING: ReadingKind.FIRST,
-    StudyState.AWAITING_READ: ReadingKind.FIRST,
-    StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,
-    StudyState.AWAITING_ARBITRATION: ReadingKind.ARBITRATION,
-}
 _STEP = {
     StudyState.REPORTED: StudyEvent.REPORT,
     StudyState.AWAITING_SECOND_READ: StudyEvent.NEED_SECOND_READ,
@@ -51,13 +51,16 @@ def sign(*, user: User, actor: Actor, study: Study, report: Report) -> Reading:
     _check(report)
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
-        kind = _KIND.get(StudyState(locked.state))
+        kind = READING_DUE.get(StudyState(locked.state))
         if kind is None:
             raise AlreadySigned
         claims.require_free(user=user, study=locked)
         if locked.readings.filter(reader_id=user.pk, signed_at__isnull=False).exists():
             raise AlreadySigned("You have signed this case; another radiologist must read it now.")
+        if locked.is_blinded and blinding.hides_model(user, locked):
+            raise OpinionFirst
         reading = _store(user, locked, report, kind)
+        policies.ask_for_second_read(study=locked, reading=reading)
         CaseClaim.objects.filter(study=locked).delete()
         _settle(locked, reading, actor, "READING_SIGNED")
         return reading
@@ -109,26 +112,31 @@ def _require_text(value: str, *, field: str, message: str) -> str:
 def _store(
     user: User, study: Study, report: Report, kind: ReadingKind, supersedes: Reading | None = None
 ) -> Reading:
-    return Reading.objects.create(
-        study=study,
-        reader_id=user.pk or 0,
-        kind=kind,
-        opinion=report.opinion,
-        findings=report.findings.strip(),
-        impression=report.impression.strip(),
-        supersedes=supersedes,
-        signed_at=db_now(),
-    )
+    """The reader's draft of this kind, signed; a new reading where there is none."""
+    draft = Reading.objects.filter(
+        study=study, reader_id=user.pk, kind=kind, signed_at__isnull=True
+    ).first()
+    reading = draft or Reading(study=study, reader_id=user.pk or 0, kind=kind)
+    reading.opinion = report.opinion
+    reading.findings = report.findings.strip()
+    reading.impression = report.impression.strip()
+    reading.supersedes = supersedes
+    reading.signed_at = db_now()
+    reading.save()
+    return reading
 
 
 def _settle(study: Study, reading: Reading, actor: Actor, action: str, reason: str = "") -> None:
+    implied = lifecycle.implied(study)
+    # An opinion of an open case is told to no second reader; the reading itself keeps it.
+    told = {} if implied in TO_READ else {"opinion": reading.opinion}
     audit.record(
         actor=actor,
         action=action,
         target=reading,
         study=study,
-        after={"kind": reading.kind, "opinion": reading.opinion},
+        after={"kind": reading.kind, **told},
         reason=reason,
     )
-    step = _STEP[lifecycle.implied(study)]
+    step = _STEP[implied]
     lifecycle.advance(study=study, event=step, actor=actor)

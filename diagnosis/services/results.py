@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Q
 
 from diagnosis.models import Job, Reading, Result
 from diagnosis.models.audit import Outcome
@@ -75,7 +76,10 @@ def _end(mine: Sequence[tuple[Job, Ending]], model: ClassifierInfo, actor: Actor
     study_ids = {job.image.study_id for job, _ in mine}
     # A signature that is being written now is waited for: the flag can never be mended.
     studies = lifecycle.lock_all(study_ids=study_ids)
-    read = set(Reading.objects.filter(study__in=study_ids).values_list("study", flat=True))
+    opined = Reading.objects.filter(
+        Q(opined_at__isnull=False) | Q(signed_at__isnull=False), study__in=study_ids
+    )
+    read = set(opined.values_list("study", flat=True))
     now = db_now()
     stored = Result.objects.bulk_create(
         _result(job, ending.prediction, model, now, is_late=job.image.study_id in read)

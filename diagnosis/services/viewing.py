@@ -9,10 +9,10 @@ import numpy as np
 from django.contrib.auth.models import User as Account
 from django.db import transaction
 
-from diagnosis.errors import FilmUnreadable, NotFound
+from diagnosis.errors import FilmUnreadable, ModelHidden, NotFound
 from diagnosis.models import AuditEvent
 from diagnosis.models.clock import db_now
-from diagnosis.queries import studies, worklist
+from diagnosis.queries import blinding, studies, worklist
 from diagnosis.services import audit, films
 from ml.contracts import FilmError
 from ml.pixels import normalise, overlay_png, to_png
@@ -102,9 +102,12 @@ def film_png(*, user: User, actor: Actor, uid: UUID, max_side: int | None = None
 def heat_map_png(*, user: User, actor: Actor, uid: UUID) -> bytes:
     """The current result's evidence as RGBA PNG, to lay over the film.
 
-    Raises NotFound: no such film, or (code NO_HEAT_MAP) no result that explains itself.
+    Raises ModelHidden, and NotFound: no such film, or (code NO_HEAT_MAP) no result that explains
+    itself.
     """
     image = studies.film(user, uid)
+    if blinding.hides_model(user, image.study):
+        raise ModelHidden
     result = studies.current_result(image)
     if result is None or result.activation_map is None:
         raise NotFound("This film has no heat map.", code="NO_HEAT_MAP")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from diagnosis.errors import DiagnosisError
 from diagnosis.models import Site
 from diagnosis.models.patient import Sex
 from diagnosis.permissions import sites_of
 from diagnosis.services.intake import Submission
+from diagnosis.services.opinions import FirstOpinion
 from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 from diagnosis.web import words
@@ -146,6 +149,39 @@ def _bounded(file: UploadedFile[Any]) -> bytes:
     """At most one byte over the limit: enough for the domain to refuse the film by its size."""
     data: bytes = file.read(settings.MAX_FILM_BYTES + 1)
     return data
+
+
+class OpinionForm(DomainForm):
+    """An opinion, how sure it is, and what was marked on the films."""
+
+    opinion = forms.ChoiceField(
+        choices=[(word, words.OPINIONS[word]) for word in Opinion],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose an opinion.")},
+    )
+    confidence = forms.IntegerField(
+        min_value=0,
+        max_value=100,
+        initial=80,
+        widget=forms.NumberInput({"type": "range", "step": 5}),
+    )
+    regions = forms.CharField(required=False, max_length=4000, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.auto_id = "opinion-%s"
+
+    def clean_regions(self) -> list[Any]:
+        try:
+            regions = json.loads(self.cleaned_data["regions"] or "[]")
+        except json.JSONDecodeError:
+            regions = None
+        if not isinstance(regions, list) or not all(isinstance(one, dict) for one in regions):
+            raise forms.ValidationError(_("The marked regions cannot be read. Mark them again."))
+        return regions
+
+    def first(self) -> FirstOpinion:
+        return FirstOpinion(**self.cleaned_data)
 
 
 class ReportForm(DomainForm):

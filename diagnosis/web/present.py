@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from diagnosis.models.clock import db_now
 from diagnosis.queries.worklist import MOST_COUNTED
-from diagnosis.states import PENDING_ALARM_MINUTES, TO_READ, JobStatus, Priority
+from diagnosis.states import PENDING_ALARM_MINUTES, TERMINAL_JOB, TO_READ, JobStatus, Priority
 from diagnosis.web import words
 
 if TYPE_CHECKING:
@@ -146,13 +146,16 @@ class Film:
     job: Job | None
     result: Result | None
     score: Score | None
-    status: str  # pending, scored, not-assessable, failed, canceled or none
+    status: str  # pending, scored, not-assessable, failed, canceled, hidden or none
     title: str
     advice: str
 
     @classmethod
-    def of(cls, image: Any) -> Film:
+    def of(cls, image: Any, *, hidden: bool) -> Film:
+        """`hidden`: whether the reader may not see yet what the model said."""
         job = image.current_jobs[0] if image.current_jobs else None
+        if hidden and job is not None and job.status in TERMINAL_JOB:
+            return cls(image, None, None, None, "hidden", *words.HIDDEN)
         result = getattr(job, "result", None)
         score = Score(result.probability, result.threshold) if result else None
         status, title, advice = _outcome(job, score)

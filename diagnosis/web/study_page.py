@@ -9,11 +9,11 @@ from django.shortcuts import render
 
 from diagnosis.errors import ReportAmended
 from diagnosis.permissions import Role, roles_of
-from diagnosis.queries import studies
+from diagnosis.queries import blinding, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
 from diagnosis.web import present, words
-from diagnosis.web.forms import AddendumForm, ReportForm
+from diagnosis.web.forms import AddendumForm, OpinionForm, ReportForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -35,9 +35,16 @@ class Step(StrEnum):
     AMEND = "amend"
 
 
-def render_page(request: HttpRequest, study: Study, form: ReportForm | None = None) -> HttpResponse:
+def render_page(
+    request: HttpRequest,
+    study: Study,
+    form: ReportForm | None = None,
+    *,
+    opinion: OpinionForm | None = None,
+) -> HttpResponse:
     """The page; with a refused form, as it was filled in and with the status of the refusal."""
-    if form is not None:
+    refused = form or opinion
+    if refused is not None:
         study = studies.get(request.user, study.uid)  # the refusal may come from a newer state
     claim = claims.holder(study=study)
     step = _step_of(form) if form else next_step(request.user, study, claim)
@@ -48,15 +55,18 @@ def render_page(request: HttpRequest, study: Study, form: ReportForm | None = No
         "claim": claim,
         "mine": claim is not None and claim.holder_id == request.user.pk,
         "form": form or (AddendumForm() if step is Step.AMEND else ReportForm()),
+        "opinion_form": opinion or OpinionForm(),
+        "own_opinion": _own_opinion(request.user, study),
         "refused": form is not None,
-        "supersedes": _supersedes(study, form),
+        "supersedes": _supersedes(request.user, study, form),
     }
-    return render(request, "study/page.html", context, status=form.status if form else 200)
+    return render(request, "study/page.html", context, status=refused.status if refused else 200)
 
 
 def results(study: Study) -> dict[str, Any]:
     """The part that changes while films are analysed."""
-    films = [present.Film.of(image) for image in studies.films(study)]
+    hidden: bool = study.model_hidden  # type: ignore[attr-defined]
+    films = [present.Film.of(image, hidden=hidden) for image in studies.films(study)]
     return {
         "study": study,
         "row": present.rows([study])[0],
@@ -72,7 +82,7 @@ def next_step(user: User, study: Study, claim: CaseClaim | None) -> Step:
         return Step.LOOK
     if study.state not in TO_READ:
         return Step.AMEND
-    if studies.readings(study).filter(reader=user.pk).exists():
+    if blinding.readings(user, study).filter(reader=user.pk).exists():
         return Step.SIGNED_MINE
     if claim is None:
         return Step.START
@@ -84,17 +94,23 @@ def _step_of(form: ReportForm) -> Step:
     return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
 
 
-def _supersedes(study: Study, form: ReportForm | None) -> Any:
+def _supersedes(user: User, study: Study, form: ReportForm | None) -> Any:
     """The reading that an addendum answers: the newest that the reader was told of."""
     if form is not None and not isinstance(form.refusal, ReportAmended):
         return form.data.get("supersedes", "")
-    newest = studies.readings(study).first()
+    newest = blinding.readings(user, study).first()
     return newest.pk if newest else ""
 
 
-def _readings(study: Study) -> list[tuple[Reading, str, str, bool]]:
+def _own_opinion(user: User, study: Study) -> Reading | None:
+    """The reader's first opinion of a case that is still to be signed by that reader."""
+    mine = study.readings.filter(reader=user.pk, opined_at__isnull=False, signed_at=None)
+    return mine.order_by("-id").first()
+
+
+def _readings(user: User, study: Study) -> list[tuple[Reading, str, str, bool]]:
     """Signed readings, newest first: (row, kind, opinion, whether an addendum supersedes it)."""
-    signed = list(studies.readings(study))
+    signed = list(blinding.readings(user, study))
     superseded = {reading.supersedes_id for reading in signed}
     return [
         (r, words.READINGS[r.kind], words.OPINIONS[r.opinion], r.pk in superseded) for r in signed
@@ -102,10 +118,10 @@ def _readings(study: Study) -> list[tuple[Reading, str, str, bool]]:
 
 
 def _records(user: User, study: Study) -> dict[str, Any]:
-    events, looks = present.history(studies.history(study))
+    events, looks = present.history(blinding.history(user, study))
     return {
         "sex": words.SEXES[study.patient.sex],
-        "readings": _readings(study),
+        "readings": _readings(user, study),
         "earlier": [
             (s, words.STATES[s.state]) for s in studies.earlier_studies(user, study)[:_MOST_EARLIER]
         ],

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, health, session, sign, study, submit, worklist
+from diagnosis.web import audit, films, health, opinion, session, sign, study, submit, worklist
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("studies/<uuid:uid>/claim/", study.claim, name="study-claim"),
     path("studies/<uuid:uid>/release/", study.release, name="study-release"),
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),
+    path("studies/<uuid:uid>/opinion/", opinion.store, name="study-opinion"),
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
     path("films/<uuid:uid>.png", films.film, name="film"),

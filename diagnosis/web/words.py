@@ -37,6 +37,11 @@ FIELDS = {
 }
 SUGGESTS = {True: "Suggests pneumonia", False: "Does not suggest pneumonia"}
 
+HIDDEN = (
+    "The model's result is hidden",
+    "It is shown to a reader whose first opinion is stored, and to all when the case is reported.",
+)
+
 # Code of an analysis that gave no score -> what happened, and what to do about it.
 _NO_SCORE: dict[str, tuple[str, str]] = {
     GateCode.TOO_SMALL: (
@@ -114,11 +119,13 @@ _EVENTS = {
     "JOB_SUCCEED": "finished the analysis of a film",
     "JOB_REFUSE": "found a film not assessable",
     "JOB_FAIL": "gave up the analysis of a film",
+    "JOB_ENDED": "ended the analysis of a film",
     "JOB_CANCEL": "canceled the analysis of a film",
     "JOB_LATE_WRITE": "wrote a result too late and was refused",
     "CASE_CLAIMED": "started reading",
     "CASE_TAKEN_OVER": "took the case over",
     "CASE_RELEASED": "released the case",
+    "OPINION_STORED": "stored a first opinion; the model was shown",
     "READING_SIGNED": "signed the report",
     "READING_AMENDED": "signed an addendum",
     "USER_CREATED": "made the account",
@@ -131,6 +138,7 @@ _EVENTS = {
     "USER_TOKEN_ISSUED": "issued the account's API token",
     "USER_TOKEN_REVOKED": "revoked the account's API token",
     "SITE_CREATED": "made the site",
+    "SITE_POLICY_SET": "set the site's policies of reading",
     "SITE_RENAMED": "renamed the site",
     "MODEL_REGISTERED": "registered the model version",
     "MODEL_ACTIVE": "activated the model version",

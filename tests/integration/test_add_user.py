@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from diagnosis.models import AuditEvent, Site
-from diagnosis.permissions import Role, roles_of, sites_of
+from diagnosis.permissions import Actor, Role, roles_of, sites_of
+from diagnosis.services import accounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,3 +106,13 @@ def test_before_the_migrations_it_names_them(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("diagnosis.services.accounts.create_user", no_table)
     assert "manage.py migrate" in refusal("anna", "--role", "auditor")
+
+
+def test_a_command_of_the_machine_needs_no_user(site: Site) -> None:
+    account = accounts.Account("clerk", roles=[Role.SUBMITTER], sites=[site])
+    user = accounts.create_user(
+        by=None, actor=Actor.system("setup"), account=account, password=PASSWORD
+    )
+    assert user.groups.get() == Group.objects.get(name="Submitter")
+    accounts.change_user(by=None, actor=Actor.system("setup"), target=user, account=account)
+    assert AuditEvent.objects.filter(object_id=str(user.pk)).count() == 3

@@ -6,14 +6,15 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from diagnosis.admin import site as admin_site
 from diagnosis.models import AuditEvent, Job, ModelVersion, Site
-from diagnosis.permissions import Actor, Role, visible_to
-from diagnosis.services import accounts, model_versions
+from diagnosis.permissions import Actor, visible_to
+from diagnosis.services import model_versions
+from diagnosis.services.policies import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,23 +176,19 @@ class TestAccounts:
         assert AuditEvent.objects.filter(action="USER_PASSWORD_SET").count() == 1
 
     def test_a_site_is_made_and_renamed_but_keeps_its_code(self, admin: Client) -> None:
-        admin.post(page("diagnosis_site_add"), {"code": "east", "name": "East"})
+        policies = {name: getattr(Site(), name) for name in FIELDS if name[0] != "s"}
+        policies |= {"second_read_policy": "ALL", "second_read_percent": 0}
+        admin.post(page("diagnosis_site_add"), {"code": "east", "name": "East", **policies})
         east = Site.objects.get(code="east")
-        form = {"code": "other", "name": "Eastern Hospital"}
+        assert east.second_read_policy == "ALL"
+        form = {"code": "other", "name": "Eastern Hospital", **policies}
         admin.post(page("diagnosis_site_change", east.pk), form)
         east.refresh_from_db()
         assert (east.code, east.name) == ("east", "Eastern Hospital")
         events = AuditEvent.objects.filter(object_type="site").values_list("action", "site")
-        assert list(events) == [("SITE_CREATED", "east"), ("SITE_RENAMED", "east")]
-
-    def test_a_command_of_the_machine_needs_no_user(self, site: Site) -> None:
-        account = accounts.Account("clerk", roles=[Role.SUBMITTER], sites=[site])
-        user = accounts.create_user(
-            by=None, actor=Actor.system("setup"), account=account, password=PASSWORD
-        )
-        assert user.groups.get() == Group.objects.get(name="Submitter")
-        accounts.change_user(by=None, actor=Actor.system("setup"), target=user, account=account)
-        assert AuditEvent.objects.filter(object_id=str(user.pk)).count() == 3
+        assert list(events) == [
+            (action, "east") for action in ("SITE_CREATED", "SITE_POLICY_SET", "SITE_RENAMED")
+        ]
 
 
 class TestCases:

@@ -50,6 +50,7 @@ class TestAccepted:
         assert event.after == {
             "state": "PROCESSING",
             "priority": "STAT",
+            "is_blinded": False,
             "films": 2,
             "refused": [],
         }

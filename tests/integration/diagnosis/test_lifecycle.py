@@ -155,9 +155,7 @@ class TestOverdue:
         order = list(Study.objects.order_by("worklist_rank"))
         assert order == [stat, late, fresh]
         late.refresh_from_db()
-        assert late.worklist_rank == worklist_rank(
-            priority="ROUTINE", probability=0.01, overdue=True
-        )
+        assert late.worklist_rank == worklist_rank(priority="ROUTINE", pressing=0.01, overdue=True)
         assert AuditEvent.objects.filter(action="STUDY_OVERDUE").count() == 1
 
     @pytest.mark.django_db(transaction=True)

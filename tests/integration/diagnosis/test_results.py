@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from diagnosis.models import AuditEvent, Job, Reading, Result, Study
-from diagnosis.services import lifecycle, readings, reaping, results
+from diagnosis.services import lifecycle, opinions, readings, reaping, results
 from ml.contracts import Prediction
 from tests.integration.diagnosis.work import (
     INFO,
@@ -208,13 +208,21 @@ class TestLate:
         assert at_once([sign, record]) == [None, True]
         assert Result.objects.get().is_late
 
-    def test_after_a_draft_too(self, submit: Callable[..., Study], radiologist: Any) -> None:
+    def test_not_after_a_mere_draft(self, submit: Callable[..., Study], radiologist: Any) -> None:
+        Reading.objects.create(study=submit(), reader=radiologist, opinion="PNEUMONIA")
+        analyse(0.99)
+        assert not Result.objects.get().is_late
+
+    def test_after_a_first_opinion_too(
+        self, submit: Callable[..., Study], radiologist: Any
+    ) -> None:
         study = submit()
-        Reading.objects.create(study=study, reader=radiologist, opinion="PNEUMONIA")
+        first = opinions.FirstOpinion("PNEUMONIA")
+        opinions.store(user=radiologist, actor=WORKER, study=study, first=first)
         analyse(0.99)
         study.refresh_from_db()
         assert Result.objects.get().is_late
-        unscored = lifecycle.worklist_rank(priority="ROUTINE", probability=None, overdue=False)
+        unscored = lifecycle.worklist_rank(priority="ROUTINE", pressing=None, overdue=False)
         assert (study.state, study.worklist_rank) == ("AWAITING_READ", unscored)
 
 
@@ -225,5 +233,5 @@ def test_the_highest_score_of_a_study_ranks_it(submit: Callable[..., Study]) -> 
     for probability in (0.2, 0.9, 0.4):
         score(claim_one(), probability)
     study.refresh_from_db()
-    expected = lifecycle.worklist_rank(priority="ROUTINE", probability=0.9, overdue=False)
+    expected = lifecycle.worklist_rank(priority="ROUTINE", pressing=0.9, overdue=False)
     assert study.worklist_rank == expected

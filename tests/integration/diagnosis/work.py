@@ -12,7 +12,6 @@ from django.db import connection
 from diagnosis.models import Job
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
-from diagnosis.queries import studies
 from diagnosis.services import jobs, results
 from ml.contracts import Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
@@ -64,7 +63,7 @@ def analyse(probability: float = 0.7) -> None:
 
 def newest_text(study: Study) -> int | None:
     """The reading that an addendum must answer now."""
-    newest = studies.readings(study).first()
+    newest = study.readings.filter(signed_at__isnull=False).order_by("-signed_at", "-id").first()
     return newest.pk if newest else None
 
 

@@ -161,7 +161,7 @@ cases = st.tuples(st.sampled_from(Priority), scores, st.booleans())
 
 def rank(case: tuple[Priority, float | None, bool]) -> int:
     priority, probability, overdue = case
-    return worklist_rank(priority=priority, probability=probability, overdue=overdue)
+    return worklist_rank(priority=priority, pressing=probability, overdue=overdue)
 
 
 def place(case: tuple[Priority, float | None, bool]) -> tuple[int, bool, bool, float]:
@@ -190,13 +190,13 @@ class TestWorklistRank:
         assert found == [case[0]]
 
     def test_a_low_score_past_its_target_comes_before_a_high_one(self) -> None:
-        late = worklist_rank(priority="ROUTINE", probability=0.0, overdue=True)
-        sure = worklist_rank(priority="ROUTINE", probability=1.0, overdue=False)
+        late = worklist_rank(priority="ROUTINE", pressing=0.0, overdue=True)
+        sure = worklist_rank(priority="ROUTINE", pressing=1.0, overdue=False)
         assert late < sure
 
     def test_what_is_no_number_has_no_rank(self) -> None:
         with pytest.raises(ValueError, match="NaN"):
-            worklist_rank(priority="STAT", probability=float("nan"), overdue=False)
+            worklist_rank(priority="STAT", pressing=float("nan"), overdue=False)
 
     def test_urgent_means_sooner(self) -> None:
         for minutes in (TURN_ROUND_MINUTES, PENDING_ALARM_MINUTES):
