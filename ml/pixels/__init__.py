@@ -4,12 +4,16 @@ Intake, training, evaluation, serving and replay all call these functions, so a 
 same everywhere. numpy, Pillow and pydicom only: the web process may import this package.
 """
 
-from ml.pixels.film import normalise, sniff, verify, verify_and_normalise
+from ml.pixels.depth import DeepFilm
+from ml.pixels.film import full_depth, normalise, sniff, verify, verify_and_normalise
 from ml.pixels.model_input import PREPROCESSING_ID, preprocess
-from ml.pixels.render import overlay_png, to_png
+from ml.pixels.render import evidence_png, overlay_png, to_png
 
 __all__ = [
     "PREPROCESSING_ID",
+    "DeepFilm",
+    "evidence_png",
+    "full_depth",
     "normalise",
     "overlay_png",
     "preprocess",

@@ -16,6 +16,7 @@ from ml.contracts import FilmCode, FilmError, FilmHeader
 from ml.pixels.codestream import BASELINE, EXTENDED, JPEG_2000, JPEG_LS, LOSSLESS
 from ml.pixels.dicom_tags import identity_tags
 from ml.pixels.guard import check_size, corrupt, unsupported
+from ml.pixels.technical_tags import ALLOWED
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -94,6 +95,7 @@ _WANTED = [
     Tag("RescaleSlope"),
     Tag("ModalityLUTSequence"),
     Tag("VOILUTSequence"),
+    *map(Tag, ALLOWED),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydicom import uid
@@ -18,6 +18,8 @@ from ml.pixels.isolated import decode_isolated
 from ml.pixels.rle import decode_rle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
@@ -33,18 +35,33 @@ _MOST_FRAGMENTS = 50_000
 
 def decode_dicom(film: DicomFilm) -> NDArray[np.uint16]:
     """uint16 (H, W) over 0..65535, bright = dense. Raises FilmError, or what a codec raises."""
+    table = gray_table(film.dataset)
+    return _through(film, lambda places: table[places], np.dtype(np.uint16))
+
+
+def stored_places(film: DicomFilm) -> NDArray[np.uint8 | np.uint16]:
+    """(H, W): each stored value's place in `gray_table`, so the value less the smallest possible.
+
+    Raises what `decode_dicom` raises.
+    """
+    narrow = film.dataset.BitsStored <= 8
+    return _through(film, lambda places: places, np.dtype(np.uint8 if narrow else np.uint16))
+
+
+def _through(
+    film: DicomFilm, look: Callable[[NDArray[np.int32]], NDArray[Any]], kind: np.dtype[Any]
+) -> NDArray[Any]:
     native = film.transfer_syntax in NATIVE
     stored = _native(film) if native else _decompressed(film)
     low, high = stored_range(film.dataset)
-    table = gray_table(film.dataset)
-    gray = np.empty(stored.shape, dtype=np.uint16)
+    found = np.empty(stored.shape, dtype=kind)
     for start in range(0, len(stored), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         block = stored[rows].astype(np.int32)
         if native or film.transfer_syntax == uid.RLELossless:
             block = _true_bits(block, film.dataset)
-        gray[rows] = table[np.clip(block, low, high) - low]
-    return gray
+        found[rows] = look(np.clip(block, low, high) - low)
+    return found
 
 
 def _true_bits(block: NDArray[np.int32], dataset: Dataset) -> NDArray[np.int32]:

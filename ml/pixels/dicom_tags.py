@@ -19,15 +19,15 @@ def identity_tags(dataset: Dataset) -> dict[str, str]:
     born, taken = (_date(dataset, keyword) for keyword in ("PatientBirthDate", "StudyDate"))
     tags = {
         "patient_name": _name(dataset),
-        "patient_id": _text(dataset, "PatientID"),
+        "patient_id": clean_text(dataset, "PatientID"),
         "birth_date": born.isoformat() if born else "",
         "sex": _sex(dataset),
         "age_years": _age(dataset, born, taken),
         "study_date": taken.isoformat() if taken else "",
-        "accession_number": _text(dataset, "AccessionNumber"),
-        "view_position": _text(dataset, "ViewPosition"),
-        "modality": _text(dataset, "Modality"),
-        "photometric": _text(dataset, "PhotometricInterpretation"),
+        "accession_number": clean_text(dataset, "AccessionNumber"),
+        "view_position": clean_text(dataset, "ViewPosition"),
+        "modality": clean_text(dataset, "Modality"),
+        "photometric": clean_text(dataset, "PhotometricInterpretation"),
     }
     return {name: value for name, value in tags.items() if value}
 
@@ -37,7 +37,8 @@ def _clean(value: object) -> str:
     return printable.strip()[:_LONGEST]
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
+def clean_text(dataset: Dataset, keyword: str) -> str:
+    """The value as a short printable string; "" where there is none."""
     return _clean(dataset.get(keyword))
 
 
@@ -47,13 +48,19 @@ def _name(dataset: Dataset) -> str:
 
 
 def _sex(dataset: Dataset) -> str:
-    sex = _text(dataset, "PatientSex").upper()
+    sex = clean_text(dataset, "PatientSex").upper()
     return sex if sex in {"F", "M", "O"} else ""
+
+
+def clean_date(dataset: Dataset, keyword: str) -> str:
+    """The date in ISO form; "" where there is none or it is none."""
+    found = _date(dataset, keyword)
+    return found.isoformat() if found else ""
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:
     # 20200102, or 2020.01.02 as ACR-NEMA wrote it
-    digits = _text(dataset, keyword).replace(".", "")
+    digits = clean_text(dataset, keyword).replace(".", "")
     if not re.fullmatch(r"\d{8}", digits, re.ASCII):
         return None
     try:
@@ -64,7 +71,7 @@ def _date(dataset: Dataset, keyword: str) -> date | None:
 
 def _age(dataset: Dataset, born: date | None, taken: date | None) -> str:
     """Years, with two decimals at most: PatientAge, else birth date to study date."""
-    stated = _AGE.fullmatch(_text(dataset, "PatientAge"))
+    stated = _AGE.fullmatch(clean_text(dataset, "PatientAge"))
     if stated:
         return f"{int(stated[1]) * _YEARS_IN[stated[2]]:.2f}".rstrip("0").rstrip(".")
     if not born or not taken or taken < born:

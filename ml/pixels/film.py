@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ml.contracts import FilmCode, FilmError
+from ml.pixels.depth import DeepFilm, deep_dicom, deep_raster
 from ml.pixels.dicom import DicomFilm, read_dicom
 from ml.pixels.dicom_pixels import decode_dicom
 from ml.pixels.guard import only_film_errors
@@ -71,6 +72,13 @@ def verify_and_normalise(data: bytes, limits: FilmLimits) -> tuple[FilmHeader, N
     with only_film_errors():
         film = _read(data, limits)
         return film.header, _decoded(film)
+
+
+def full_depth(data: bytes, limits: FilmLimits) -> DeepFilm:
+    """The film's stored values, upright, with all that a viewer needs. Raises FilmError alone."""
+    with only_film_errors():
+        film = _read(data, limits)
+        return deep_dicom(film) if isinstance(film, DicomFilm) else deep_raster(film)
 
 
 def _read(data: bytes, limits: FilmLimits) -> Film:
