@@ -58,6 +58,7 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "study-sign": frozenset({Role.RADIOLOGIST}),
     "study-amend": frozenset({Role.RADIOLOGIST}),
     "film": WORKLIST,
+    "film-pixels": WORKLIST,
     "heat-map": WORKLIST,
     "audit": frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
     "api-studies": WORKLIST,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from django.contrib.auth.models import User as Account
@@ -15,17 +15,22 @@ from diagnosis.models.clock import db_now
 from diagnosis.queries import blinding, studies, worklist
 from diagnosis.services import audit, films
 from ml.contracts import FilmError
-from ml.pixels import normalise, overlay_png, to_png
+from ml.pixels import evidence_png, full_depth, normalise, overlay_png, to_png
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from uuid import UUID
 
     from diagnosis.models import Image, Site, Study
     from diagnosis.permissions import Actor, User
+    from ml.contracts import FilmLimits
+    from ml.pixels import DeepFilm
+
+T = TypeVar("T")
 
 STUDY_VIEWED = "STUDY_VIEWED"
-_LOOKS = (STUDY_VIEWED, "FILM_VIEWED", "HEAT_MAP_VIEWED")
+FILM_VIEWED = "FILM_VIEWED"
+_LOOKS = (STUDY_VIEWED, FILM_VIEWED, "HEAT_MAP_VIEWED")
 _ONE_LOOK = timedelta(minutes=1)
 _ONE_LISTING = timedelta(minutes=10)
 
@@ -94,13 +99,30 @@ def film_png(*, user: User, actor: Actor, uid: UUID, max_side: int | None = None
     Raises NotFound (the same for a foreign film), FilmUnreadable and StorageUnavailable.
     """
     image = studies.film(user, uid)
-    picture = _decoded(image, max_side)
-    audit.viewed(actor=actor, action="FILM_VIEWED", target=image, study=image.study)
+    picture = to_png(_decoded(image, normalise), max_side)
+    audit.viewed(actor=actor, action=FILM_VIEWED, target=image, study=image.study)
     return picture
 
 
-def heat_map_png(*, user: User, actor: Actor, uid: UUID) -> bytes:
-    """The current result's evidence as RGBA PNG, to lay over the film.
+def film_at_full_depth(*, user: User, actor: Actor, uid: UUID) -> tuple[Image, DeepFilm]:
+    """The film with its stored values. Raises what `film_png` raises.
+
+    A viewer asks for it behind the picture that it shows first: within a minute of that, it is
+    the same look, and no second event.
+    """
+    image = studies.film(user, uid)
+    film = _decoded(image, full_depth)
+    mine = AuditEvent.objects.filter(
+        study=str(image.study.uid), action=FILM_VIEWED, actor_id=actor.id, object_id=str(image.uid)
+    )
+    if not mine.filter(at__gt=db_now() - _ONE_LOOK).exists():
+        audit.viewed(actor=actor, action=FILM_VIEWED, target=image, study=image.study)
+    return image, film
+
+
+def heat_map_png(*, user: User, actor: Actor, uid: UUID, in_colour: bool = True) -> bytes:
+    """The current result's evidence as RGBA PNG, to lay over the film; else as gray PNG, for a
+    viewer that colours it.
 
     Raises ModelHidden, and NotFound: no such film, or (code NO_HEAT_MAP) no result that explains
     itself.
@@ -112,14 +134,14 @@ def heat_map_png(*, user: User, actor: Actor, uid: UUID) -> bytes:
     if result is None or result.activation_map is None:
         raise NotFound("This film has no heat map.", code="NO_HEAT_MAP")
     evidence = np.array(result.activation_map, dtype=np.float32)
-    picture = overlay_png(evidence, (image.width, image.height))
+    draw = overlay_png if in_colour else evidence_png
+    picture = draw(evidence, (image.width, image.height))
     audit.viewed(actor=actor, action="HEAT_MAP_VIEWED", target=image, study=image.study)
     return picture
 
 
-def _decoded(image: Image, max_side: int | None) -> bytes:
+def _decoded(image: Image, decode: Callable[[bytes, FilmLimits], T]) -> T:
     try:
-        data = films.read(key=image.storage_key, sha256=image.sha256)
-        return to_png(normalise(data, films.limits()), max_side)
+        return decode(films.read(key=image.storage_key, sha256=image.sha256), films.limits())
     except (films.FilmMissing, FilmError) as error:
         raise FilmUnreadable from error

@@ -22,6 +22,7 @@ urlpatterns = [
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
     path("films/<uuid:uid>.png", films.film, name="film"),
+    path("films/<uuid:uid>/pixels", films.pixels, name="film-pixels"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),
     path("audit/", audit.audit, name="audit"),
 ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 OPEN_ADMIN = {"admin:login", "admin:jsi18n"}
-OF_FILMS = {"film", "heat-map", "api-film", "api-heat-map"}
+OF_FILMS = {"film", "film-pixels", "heat-map", "api-film", "api-heat-map"}
 # Roles that a route lets in for its other method, and a service then refuses.
 REFUSED_BY_SERVICE = {
     ("api-studies", "POST"): {Role.ADMINISTRATOR},
@@ -269,7 +269,7 @@ def test_a_route_without_a_rule_is_refused(
 
 READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"}
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
-OF_CASES |= {"api-study", "api-study-readings", "api-film", "api-heat-map"}
+OF_CASES |= {"film-pixels", "api-study", "api-study-readings", "api-film", "api-heat-map"}
 # What the product's description says that a role may never do, said once more.
 NEVER = {
     Role.SUBMITTER: READING | {"audit"},

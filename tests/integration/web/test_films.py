@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from django.urls import reverse
 from PIL import Image as Picture
@@ -91,3 +92,17 @@ def test_the_heat_map_fits_the_film_and_its_view_is_an_event(
     shown = picture(browser.get(address("heat-map")))
     assert (shown.mode, shown.size) == ("RGBA", (300, 260))
     assert AuditEvent.objects.filter(action="HEAT_MAP_VIEWED").count() == 1
+
+
+def test_a_heat_map_without_colour_is_for_a_viewer_that_colours_it(
+    as_user: Any, submit: Any, analyse: Any, radiologist: Any
+) -> None:
+    submit()
+    analyse()
+    browser = as_user(radiologist)
+    gray = picture(browser.get(address("heat-map") + "?scale=gray"))
+    coloured = picture(browser.get(address("heat-map")))
+    assert (gray.mode, gray.size) == ("L", coloured.size)
+    alpha = np.asarray(coloured)[:, :, 3]
+    assert np.abs(np.asarray(gray) * (230 / 255) - alpha).max() <= 1
+    assert AuditEvent.objects.filter(action="HEAT_MAP_VIEWED").count() == 2
