@@ -72,6 +72,13 @@ def earlier_studies(user: User, study: Study) -> QuerySet[Study]:
     return same.order_by("-submitted_at")
 
 
+def films_of_others(user: User, study: Study) -> QuerySet[Image]:
+    """Films of the patient's other studies, those of the newest study first."""
+    same = visible_to(user, Image).filter(study__patient=study.patient_id)
+    others = same.exclude(study=study.pk).select_related("study")
+    return others.order_by("-study__submitted_at", "-study", "position")
+
+
 def _signed(kind: ReadingKind) -> QuerySet[Reading]:
     return Reading.objects.filter(study=OuterRef("pk"), kind=kind, signed_at__isnull=False)
 

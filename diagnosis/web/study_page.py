@@ -12,7 +12,7 @@ from diagnosis.permissions import Role, roles_of
 from diagnosis.queries import blinding, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
-from diagnosis.web import present, words
+from diagnosis.web import present, sheets, words
 from diagnosis.web.forms import AddendumForm, OpinionForm, ReportForm
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def render_page(
         study = studies.get(request.user, study.uid)  # the refusal may come from a newer state
     claim = claims.holder(study=study)
     step = _step_of(form) if form else next_step(request.user, study, claim)
+    found = results(study)
     context = {
-        **results(study),
+        **found,
+        **sheets.of_page(request.user, study, [film.image for film in found["films"]]),
         **_records(request.user, study),
         "step": step,
         "claim": claim,
