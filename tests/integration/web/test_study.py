@@ -146,6 +146,25 @@ def test_earlier_studies_of_the_patient_are_linked(
     assert address(other) not in text
 
 
+def test_films_of_the_patients_other_studies_can_stand_beside_it(
+    as_user: Any, submit: Any, radiologist: Any
+) -> None:
+    first = submit(mrn="A").images.get()
+    other = submit(mrn="B").images.get()
+    two = [films.as_png8(films.chest(seed, size=(300, 260))) for seed in (8, 9)]
+    answer = as_user(radiologist).get(address(submit(two, mrn="A")))
+    shown = answer.context["comparable"]
+    assert [sheet.image.study_id == first.study_id for sheet in shown] == [True, False, False]
+    assert f'data-pixels="{reverse("film-pixels", args=[first.uid])}"' in answer.content.decode()
+    assert str(other.uid) not in answer.content.decode()
+
+
+def test_a_single_film_without_another_study_has_nothing_beside_it(
+    as_user: Any, submit: Any, radiologist: Any
+) -> None:
+    assert as_user(radiologist).get(address(submit())).context["comparable"] == []
+
+
 def test_history_tells_in_words_and_counts_looks_apart(
     as_user: Any, submit: Any, analyse: Any, radiologist: Any
 ) -> None:
