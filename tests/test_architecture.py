@@ -188,6 +188,7 @@ def test_the_action_tables_name_every_event_and_leave_no_cell_empty() -> None:
     ("action", "route"),
     [
         ("submit", "submit"),
+        ("add films", "study-add-films"),
         ("claim a case", "study-claim"),
         ("take over", "study-claim"),
         ("release", "study-release"),

@@ -2,6 +2,7 @@
 
 from diagnosis.models.audit import AuditEvent
 from diagnosis.models.claim import CaseClaim
+from diagnosis.models.film_addition import FilmAddition
 from diagnosis.models.image import Image
 from diagnosis.models.job import Job
 from diagnosis.models.model_version import ModelVersion
@@ -15,6 +16,7 @@ from diagnosis.models.worker import WorkerHeartbeat
 __all__ = [
     "AuditEvent",
     "CaseClaim",
+    "FilmAddition",
     "Image",
     "Job",
     "Membership",

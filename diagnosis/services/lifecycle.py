@@ -64,20 +64,25 @@ class _Facts:
     """What a study's rows say; its state, flags and rank follow from them."""
 
     active: int = 0
-    ends: set[tuple[str, str]] = field(default_factory=set)  # (status, code) of the current jobs
+    no_model: bool = False  # a film has no score, and another one would have none either
+    # When the last film came in that is to be taken again, and the last that is not.
+    wanted_at: datetime | None = None
+    answered_at: datetime | None = None
     top: float | None = None
     unqueued: bool = False
     signed: list[tuple[str, str]] = field(default_factory=list)  # (kind, opinion)
 
-    def add(self, status: str | None, code: str, score: float | None, *, is_current: bool) -> None:
-        """Take in a job and its score; no status: a film without a job."""
+    def add(self, status: str | None, code: str, score: float | None, came_at: datetime) -> None:
+        """Take in a film's current job and its score; no status: it has none."""
         if status is None:
             self.unqueued = True
-            return
-        self.active += status in ACTIVE_JOB
-        if is_current:
-            self.ends.add((status, code))
-        if is_current and score is not None:
+        else:
+            self.no_model = self.no_model or _without_model(status, code)
+        if status == JobStatus.NOT_ASSESSABLE and code not in _BEYOND_THE_MODEL:
+            self.wanted_at = _later(self.wanted_at, came_at)
+        else:
+            self.answered_at = _later(self.answered_at, came_at)
+        if score is not None:
             self.top = score if self.top is None else max(self.top, score)
 
     def implied(self, study: Study) -> StudyState:
@@ -87,10 +92,10 @@ class _Facts:
 
     def summarise(self, study: Study) -> None:
         study.awaits_model = self.unqueued
-        study.ai_unavailable = self.unqueued or any(_without_model(*end) for end in self.ends)
-        study.needs_new_film = any(
-            status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
-            for status, code in self.ends
+        study.ai_unavailable = self.unqueued or self.no_model
+        # Films sent together do not answer each other; one that is sent later does.
+        study.needs_new_film = self.wanted_at is not None and (
+            self.answered_at is None or self.wanted_at >= self.answered_at
         )
         study.worklist_rank = worklist_rank(
             priority=study.priority, probability=self.top, overdue=study.is_overdue
@@ -102,11 +107,12 @@ def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
     found = {key: _Facts() for key in study_ids}
     films = Image.objects.filter(study__in=study_ids).values_list(
         "study", "jobs__status", "jobs__code", "jobs__result__probability",
-        "jobs__result__is_late", "jobs__superseded_by",
+        "jobs__result__is_late", "created_at", "jobs__superseded_by",
     )  # fmt: skip
-    for key, status, code, score, is_late, successor in films:
-        counted = None if is_late else score
-        found[key].add(status, code, counted, is_current=successor is None)
+    for key, status, code, score, is_late, came_at, successor in films:
+        found[key].active += status in ACTIVE_JOB
+        if successor is None:
+            found[key].add(status, code, None if is_late else score, came_at)
     signed = Reading.objects.filter(study__in=study_ids, signed_at__isnull=False)
     for key, kind, opinion in signed.order_by("id").values_list("study", "kind", "opinion"):
         found[key].signed.append((kind, opinion))
@@ -181,6 +187,10 @@ def refresh(*, study: Study) -> None:
 def _without_model(status: str, code: str) -> bool:
     """The film has no score, and another film of this patient would have none either."""
     return status in {JobStatus.FAILED, JobStatus.CANCELED} or code in _BEYOND_THE_MODEL
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(one, other)
 
 
 def promote_overdue(*, actor: Actor, limit: int = 500) -> int:

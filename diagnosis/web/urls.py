@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, health, session, sign, study, submit, worklist
+from diagnosis.web import audit, films, health, session, sign, study, submissions, submit, worklist
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -13,8 +13,10 @@ urlpatterns = [
     path("worklist/", worklist.worklist, name="worklist"),
     path("worklist/rows/", worklist.rows, name="worklist-rows"),
     path("submit/", submit.submit, name="submit"),
+    path("my-studies/", submissions.my_studies, name="my-studies"),
     path("studies/<uuid:uid>/", study.study, name="study"),
     path("studies/<uuid:uid>/films/", study.films, name="study-films"),
+    path("studies/<uuid:uid>/add-films/", submissions.add_films, name="study-add-films"),
     path("studies/<uuid:uid>/claim/", study.claim, name="study-claim"),
     path("studies/<uuid:uid>/release/", study.release, name="study-release"),
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),

@@ -93,6 +93,8 @@ _UNKNOWN = ("The film got no score.", "Read it without the model.")
 
 _EVENTS = {
     "STUDY_SUBMITTED": "submitted the study",
+    "STUDY_FILM_ADDED": "sent further films",
+    "SUBMISSIONS_VIEWED": "looked through their studies",
     "STUDY_VIEWED": "opened the study",
     "WORKLIST_VIEWED": "looked through the worklist",
     "FILM_VIEWED": "viewed a film",

@@ -267,15 +267,16 @@ def test_a_route_without_a_rule_is_refused(
         assert browser.ask("GET", address).status_code == 403
 
 
-READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"}
+OF_SUBMITTERS = {"submit", "my-studies", "study-add-films", "api-study-films"}
+READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"} - OF_SUBMITTERS
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
 OF_CASES |= {"api-study", "api-study-readings", "api-film", "api-heat-map"}
 # What the product's description says that a role may never do, said once more.
 NEVER = {
     Role.SUBMITTER: READING | {"audit"},
     Role.RADIOLOGIST: {"audit"},
-    Role.ADMINISTRATOR: READING | {"submit"},
-    Role.AUDITOR: READING | OF_CASES | {"submit"},
+    Role.ADMINISTRATOR: READING | OF_SUBMITTERS,
+    Role.AUDITOR: READING | OF_CASES | OF_SUBMITTERS,
 }
 
 

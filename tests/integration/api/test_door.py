@@ -81,6 +81,7 @@ class TestDoor:
         assert set(schema["paths"]) == {
             "/api/v1/studies/",
             "/api/v1/studies/{uid}/",
+            "/api/v1/studies/{uid}/films/",
             "/api/v1/studies/{uid}/readings/",
             "/api/v1/queue/",
             "/api/v1/films/{uid}/image.png",

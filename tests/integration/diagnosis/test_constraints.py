@@ -12,6 +12,7 @@ from django.db.models import CheckConstraint
 
 from diagnosis.models import (
     AuditEvent,
+    FilmAddition,
     Image,
     Job,
     Membership,
@@ -109,6 +110,11 @@ def _event(r: Rows, **changes: Any) -> None:
     copy(AuditEvent.objects.first(), **changes)
 
 
+def _two_additions(r: Rows) -> None:
+    who = {"study": r.study, "added_by": r.reader, "idempotency_key": "k"}
+    copy(FilmAddition.objects.create(**who))
+
+
 BREAKERS: dict[str, Callable[[Rows], None]] = {
     "membership_once": lambda r: copy(Membership.objects.first()),
     "patient_mrn_once_per_site": lambda r: copy(r.study.patient),
@@ -146,6 +152,7 @@ BREAKERS: dict[str, Callable[[Rows], None]] = {
     "reading_opinion_known": lambda r: spoil(r.draft, opinion="MAYBE"),
     "result_probability_between_0_and_1": lambda r: _result(r, probability=1.5),
     "result_threshold_between_0_and_1": lambda r: _result(r, threshold=-0.1),
+    "addition_idempotency_key_once_per_user": _two_additions,
     "audit_outcome_known": lambda r: _event(r, outcome="PERHAPS"),
 }
 # An unknown status is neither active nor terminal, which is found first.
