@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db.models import Model, QuerySet
 
 from diagnosis.errors import NotPermitted
-from diagnosis.models import AuditEvent, Image, Job, Patient, Reading, Result, Site, Study
+from diagnosis.models import (
+    AuditEvent,
+    CriticalFinding,
+    Image,
+    Job,
+    Patient,
+    Reading,
+    Result,
+    Site,
+    Study,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -58,6 +68,11 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "study-heartbeat": frozenset({Role.RADIOLOGIST}),
     "study-sign": frozenset({Role.RADIOLOGIST}),
     "study-amend": frozenset({Role.RADIOLOGIST}),
+    "study-critical": frozenset({Role.RADIOLOGIST}),
+    "critical-tell": frozenset({Role.RADIOLOGIST}),
+    "critical-read-back": frozenset({Role.RADIOLOGIST}),
+    "critical-acknowledge": WORKLIST,
+    "critical-withdraw": frozenset({Role.RADIOLOGIST}),
     "film": WORKLIST,
     "heat-map": WORKLIST,
     "audit": frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
@@ -66,6 +81,8 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "api-study-films": CLINICAL,
     "api-study-readings": WORKLIST,
     "api-queue": WORKLIST,
+    "api-critical": WORKLIST,
+    "api-critical-acknowledge": WORKLIST,
     "api-film": WORKLIST,
     "api-heat-map": WORKLIST,
     "api-schema": STAFF,
@@ -137,6 +154,7 @@ _SITE_PATH: dict[type[Model], str] = {
     Job: "image__study__site",
     Result: "job__image__study__site",
     Reading: "study__site",
+    CriticalFinding: "study__site",
 }
 
 

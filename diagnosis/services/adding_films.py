@@ -11,16 +11,19 @@ from diagnosis import dispatch
 from diagnosis.errors import IdempotencyConflict, InvalidInput, NotFound, TransitionRefused
 from diagnosis.models import FilmAddition, Image
 from diagnosis.models.clock import db_now
+from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role, require, sites_of
 from diagnosis.services import (
     admission,
     audit,
+    claims,
     films,
     identity,
     intake,
     jobs,
     lifecycle,
     model_versions,
+    notices,
 )
 from diagnosis.states import TO_READ
 
@@ -158,6 +161,8 @@ def _create(  # noqa: PLR0913, PLR0917 (who, into what, what of it, and where it
     if model:
         jobs.queue(images=images, model_version=model, actor=actor, now=now)
     lifecycle.settle(studies=[locked], actor=actor)
+    if (reading := claims.holder(study=locked)) and reading.holder_id != user.pk:
+        notices.tell(kind=NoticeKind.FILM_ADDED, users=[reading.holder_id], study=locked)
     dispatch.ring_on_commit()
     return added
 

@@ -24,7 +24,7 @@ ALLOWED_FIELDS = frozenset(
         "opinion", "probability", "threshold", "is_late", "films", "refused", "stage", "sha256",
         "films_confirmed", "worklist_rank", "is_overdue", "ai_unavailable", "needs_new_film",
         "is_active", "groups", "sites", "digest", "supersedes", "count", "seen_under_other_patient",
-        "until", "engine", "model", "username", "is_superuser", "is_staff", "fields",
+        "until", "means", "recipient", "engine", "model", "username", "is_superuser", "is_staff", "fields",
     }
 )  # fmt: skip
 

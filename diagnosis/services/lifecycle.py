@@ -11,7 +11,7 @@ from django.db import transaction
 from diagnosis.errors import TransitionRefused
 from diagnosis.models import Image, Reading, Study
 from diagnosis.models.clock import db_now
-from diagnosis.services import audit
+from diagnosis.services import audit, notices
 from diagnosis.states import (
     ACTIVE_JOB,
     STUDY_TRANSITIONS,
@@ -142,6 +142,7 @@ def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") 
     told = _step(study, event, implied(study), actor=actor, reason=reason)
     study.save(update_fields=["state"])
     audit.record_all([told])
+    notices.step_taken(study=study, event=event, actor=actor)
 
 
 def _step(study: Study, event: StudyEvent, implied: StudyState, **facts: Any) -> AuditEvent:
@@ -173,7 +174,10 @@ def settle(*, studies: Sequence[Study], actor: Actor) -> None:
         implied = facts[study.pk].implied(study)
         if event := _BY_JOBS.get((StudyState(study.state), implied)):
             told.append(_step(study, event, implied, actor=actor, at=at))
+        had_films = not study.needs_new_film
         facts[study.pk].summarise(study)
+        if had_films and study.needs_new_film:
+            notices.new_film_needed(study=study)
     Study.objects.bulk_update(studies, ["state", *_SUMMARY])
     audit.record_all(told)
 

@@ -12,7 +12,7 @@ from diagnosis.permissions import Role, roles_of
 from diagnosis.queries import studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
-from diagnosis.web import present, words
+from diagnosis.web import critical_panel, present, words
 from diagnosis.web.forms import AddendumForm, ReportForm
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def render_page(request: HttpRequest, study: Study, form: ReportForm | None = No
     context = {
         **results(study),
         **_records(request.user, study),
+        **critical_panel.context(request.user, study),
         "step": step,
         "claim": claim,
         "mine": claim is not None and claim.holder_id == request.user.pk,

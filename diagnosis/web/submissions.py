@@ -12,10 +12,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from diagnosis.actors import actor_of
-from diagnosis.queries import queue, studies, submissions
+from diagnosis.queries import critical, queue, studies, submissions
 from diagnosis.services import adding_films, viewing
 from diagnosis.states import TO_READ
-from diagnosis.web import present, submit, words
+from diagnosis.web import critical_panel, present, submit, words
 from diagnosis.web.forms import AddFilmsForm
 from diagnosis.web.standing import standings
 
@@ -32,6 +32,7 @@ def my_studies(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     page = viewing.submissions_page(user=request.user, actor=actor_of(request), before=before)
     context = {
+        "critical": critical_panel.findings(request.user, critical.to_acknowledge(request.user)),
         "rows": standings(page.rows, queue.state()),
         "before": before,
         "next_cursor": page.next_cursor,

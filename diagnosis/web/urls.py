@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, health, session, sign, study, submissions, submit, worklist
+from diagnosis.web import (
+    audit,
+    critical,
+    films,
+    health,
+    session,
+    sign,
+    study,
+    submissions,
+    submit,
+    worklist,
+)
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -22,6 +33,11 @@ urlpatterns = [
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
+    path("studies/<uuid:uid>/critical/", critical.mark, name="study-critical"),
+    path("critical/<uuid:uid>/tell/", critical.tell, name="critical-tell"),
+    path("critical/<uuid:uid>/read-back/", critical.read_back, name="critical-read-back"),
+    path("critical/<uuid:uid>/acknowledge/", critical.acknowledge, name="critical-acknowledge"),
+    path("critical/<uuid:uid>/withdraw/", critical.withdraw, name="critical-withdraw"),
     path("films/<uuid:uid>.png", films.film, name="film"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),
     path("audit/", audit.audit, name="audit"),
