@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from diagnosis.api import critical, submissions, views
+from diagnosis.api import critical, notices, submissions, views
 from diagnosis.api.rules import RouteRule
 
 _guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets everybody in
@@ -15,6 +15,7 @@ urlpatterns = [
     path("studies/<uuid:uid>/", views.StudyView.as_view(), name="api-study"),
     path("studies/<uuid:uid>/films/", submissions.StudyFilmsView.as_view(), name="api-study-films"),
     path("studies/<uuid:uid>/readings/", views.ReadingsView.as_view(), name="api-study-readings"),
+    path("notices/", notices.NoticesView.as_view(), name="api-notices"),
     path("critical/", critical.CriticalView.as_view(), name="api-critical"),
     path(
         "critical/<uuid:uid>/acknowledge/",

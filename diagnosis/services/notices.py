@@ -107,7 +107,12 @@ def unsee(*, user: User, seen_at: datetime) -> None:
 
 
 def choose(*, user: User, by_email: bool) -> None:
-    NoticeChoice.objects.update_or_create(user_id=user.pk or 0, defaults={"by_email": by_email})
+    """Want e-mails from now on, or none any more, of what is not sent yet either."""
+    with transaction.atomic():
+        NoticeChoice.objects.update_or_create(user_id=user.pk or 0, defaults={"by_email": by_email})
+        if not by_email:
+            mine = Notification.objects.filter(user=user.pk, wants_email=True, emailed_at=None)
+            mine.update(wants_email=False)
 
 
 def prune(*, limit: int = 1000) -> int:

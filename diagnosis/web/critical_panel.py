@@ -48,7 +48,7 @@ MEANS = {
     Means.PAGE: _("By pager"),
 }
 STATUSES = {
-    CriticalStatus.IDENTIFIED: _("Nobody has been told yet"),
+    CriticalStatus.IDENTIFIED: _("Not confirmed yet"),
     CriticalStatus.TOLD: _("Told, not confirmed yet"),
     CriticalStatus.RECEIVED: _("Read back"),
     CriticalStatus.ACKNOWLEDGED: _("Acknowledged"),
@@ -154,8 +154,10 @@ class WithdrawForm(DomainForm):
 def context(user: User, study: Study, form: MarkForm | None = None) -> dict[str, Any]:
     """What the panel shows. Nothing at all where there is no finding, and none to mark."""
     may_mark = critical.may_mark(user=user, study=study)
+    shown = findings(user, query.of_study(study))
     return {
-        "critical": findings(user, query.of_study(study)),
+        "critical": shown,
+        "critical_open": any(finding.is_open for finding in shown),
         "may_mark": may_mark,
         "mark_form": form or (MarkForm(study=study) if may_mark else None),
         "means": MEANS.items(),

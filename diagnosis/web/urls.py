@@ -7,6 +7,7 @@ from diagnosis.web import (
     critical,
     films,
     health,
+    notices,
     session,
     sign,
     study,
@@ -40,5 +41,10 @@ urlpatterns = [
     path("critical/<uuid:uid>/withdraw/", critical.withdraw, name="critical-withdraw"),
     path("films/<uuid:uid>.png", films.film, name="film"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),
+    path("notices/", notices.page, name="notices"),
+    path("notices/bell/", notices.bell, name="notices-bell"),
+    path("notices/seen/", notices.seen, name="notices-seen"),
+    path("notices/undo/", notices.undo, name="notices-undo"),
+    path("notices/email/", notices.by_email, name="notices-email"),
     path("audit/", audit.audit, name="audit"),
 ]

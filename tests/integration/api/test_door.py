@@ -83,6 +83,7 @@ class TestDoor:
             "/api/v1/studies/{uid}/",
             "/api/v1/studies/{uid}/films/",
             "/api/v1/studies/{uid}/readings/",
+            "/api/v1/notices/",
             "/api/v1/critical/",
             "/api/v1/critical/{uid}/acknowledge/",
             "/api/v1/queue/",

@@ -59,7 +59,7 @@ def test_the_submitter_is_offered_first(reader: Client, study: Study, submitter:
     answer = reader.post(address, sent, headers=HTMX)
     told = answer.content.decode()
     assert answer.status_code == 200
-    for part in ("Free air below the diaphragm", "Nobody has been told yet", "left to confirm"):
+    for part in ("Free air below the diaphragm", "Not confirmed yet", "left to confirm"):
         assert part in told
     assert "<html" not in told
 
