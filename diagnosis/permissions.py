@@ -80,6 +80,8 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "critical-withdraw": frozenset({Role.RADIOLOGIST}),
     "film": WORKLIST,
     "heat-map": WORKLIST,
+    "agreement": frozenset({Role.RADIOLOGIST, Role.ADMINISTRATOR}),
+    "agreement-csv": frozenset({Role.RADIOLOGIST, Role.ADMINISTRATOR}),
     "audit": frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
     "api-studies": WORKLIST,
     "api-study": WORKLIST,

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from diagnosis.web import (
+    agreement,
     audit,
     critical,
     films,
@@ -46,5 +47,7 @@ urlpatterns = [
     path("notices/seen/", notices.seen, name="notices-seen"),
     path("notices/undo/", notices.undo, name="notices-undo"),
     path("notices/email/", notices.by_email, name="notices-email"),
+    path("agreement/", agreement.page, name="agreement"),
+    path("agreement.csv", agreement.as_csv, name="agreement-csv"),
     path("audit/", audit.audit, name="audit"),
 ]

@@ -276,13 +276,14 @@ READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
 OF_CASES |= {"api-study", "api-study-readings", "api-film", "api-heat-map", "api-critical"}
 OF_CASES |= OF_FINDINGS
+AGREEMENT = {"agreement", "agreement-csv"}
 READING |= OF_FINDINGS - {"critical-acknowledge", "api-critical-acknowledge"}
 # What the product's description says that a role may never do, said once more.
 NEVER = {
-    Role.SUBMITTER: READING | {"audit"},
+    Role.SUBMITTER: READING | AGREEMENT | {"audit"},
     Role.RADIOLOGIST: {"audit"},
     Role.ADMINISTRATOR: READING | OF_SUBMITTERS,
-    Role.AUDITOR: READING | OF_CASES | OF_SUBMITTERS,
+    Role.AUDITOR: READING | OF_CASES | OF_SUBMITTERS | AGREEMENT,
 }
 
 
