@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.db.models import Model, QuerySet
 
 from diagnosis.errors import NotPermitted
-from diagnosis.models import AuditEvent, Image, Job, Patient, Reading, Result, Site, Study
+from diagnosis.models import (
+    AuditEvent,
+    CriticalFinding,
+    Image,
+    Job,
+    Patient,
+    Reading,
+    Result,
+    Site,
+    Study,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -49,23 +59,41 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "worklist": WORKLIST,
     "worklist-rows": WORKLIST,
     "submit": CLINICAL,
+    "my-studies": CLINICAL,
     "study": WORKLIST,
     "study-films": WORKLIST,
+    "study-add-films": CLINICAL,
     "study-claim": frozenset({Role.RADIOLOGIST}),
     "study-release": frozenset({Role.RADIOLOGIST}),
     "study-heartbeat": frozenset({Role.RADIOLOGIST}),
     "study-opinion": frozenset({Role.RADIOLOGIST}),
     "study-sign": frozenset({Role.RADIOLOGIST}),
     "study-amend": frozenset({Role.RADIOLOGIST}),
+    "notices": WORKLIST,
+    "notices-bell": WORKLIST,
+    "notices-seen": WORKLIST,
+    "notices-undo": WORKLIST,
+    "notices-email": WORKLIST,
+    "study-critical": frozenset({Role.RADIOLOGIST}),
+    "critical-tell": frozenset({Role.RADIOLOGIST}),
+    "critical-read-back": frozenset({Role.RADIOLOGIST}),
+    "critical-acknowledge": WORKLIST,
+    "critical-withdraw": frozenset({Role.RADIOLOGIST}),
     "film": WORKLIST,
     "film-pixels": WORKLIST,
     "heat-map": WORKLIST,
+    "agreement": frozenset({Role.RADIOLOGIST, Role.ADMINISTRATOR}),
+    "agreement-csv": frozenset({Role.RADIOLOGIST, Role.ADMINISTRATOR}),
     "audit": frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),
     "api-studies": WORKLIST,
     "api-study": WORKLIST,
+    "api-study-films": CLINICAL,
     "api-study-readings": WORKLIST,
     "api-study-opinion": frozenset({Role.RADIOLOGIST}),
     "api-queue": WORKLIST,
+    "api-notices": WORKLIST,
+    "api-critical": WORKLIST,
+    "api-critical-acknowledge": WORKLIST,
     "api-film": WORKLIST,
     "api-heat-map": WORKLIST,
     "api-schema": STAFF,
@@ -137,6 +165,7 @@ _SITE_PATH: dict[type[Model], str] = {
     Job: "image__study__site",
     Result: "job__image__study__site",
     Reading: "study__site",
+    CriticalFinding: "study__site",
 }
 
 

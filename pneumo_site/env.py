@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,39 @@ def choice(name: str, default: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}.")
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail server; without a host no e-mail is sent."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = False
+    ssl: bool = False
+
+
+_MAIL = {"smtp": Mail(), "smtp+tls": Mail(port=587, tls=True), "smtps": Mail(port=465, ssl=True)}
+
+
+def mail(name: str) -> Mail:
+    """`smtp+tls://user:password@host:port`, `smtps://` or `smtp://`; empty: no e-mail is sent."""
+    url = text(name)
+    if not url:
+        return Mail()
+    parts = urlsplit(url)
+    if parts.scheme not in _MAIL or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be smtp+tls://, smtps:// or smtp:// and a host.")
+    usual = _MAIL[parts.scheme]
+    return replace(
+        usual,
+        host=parts.hostname,
+        port=parts.port or usual.port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
 
 
 def database(name: str, default: Path) -> dict[str, Any]:

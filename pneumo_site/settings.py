@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from datetime import timedelta
 from hashlib import sha256
@@ -193,6 +194,19 @@ HARD_LIMIT = env.duration("PNEUMO_HARD_LIMIT", "120s", low=timedelta(seconds=1))
 LOAD_LIMIT = env.duration("PNEUMO_LOAD_LIMIT", "10m", low=timedelta(seconds=1))
 POLL_INTERVAL = env.duration("PNEUMO_POLL_INTERVAL", "2s", low=timedelta(milliseconds=100))
 SWEEP_INTERVAL = env.duration("PNEUMO_SWEEP_INTERVAL", "2s", low=timedelta(milliseconds=100))
+
+# E-mail: off without a server. A message names no patient; it leads to the log-in.
+_MAIL = env.mail("PNEUMO_EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.tls, _MAIL.ssl
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("PNEUMO_EMAIL_FROM", "pneumo@localhost")
+PUBLIC_URL = env.text("PNEUMO_PUBLIC_URL").rstrip("/")
+if EMAIL_HOST and not re.match("https?://.", PUBLIC_URL):
+    raise ImproperlyConfigured(
+        "PNEUMO_EMAIL_URL is set, so PNEUMO_PUBLIC_URL must say where the site is, https://..."
+    )
 
 LOGGING = {
     "version": 1,

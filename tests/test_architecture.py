@@ -15,6 +15,7 @@ from django.db.models import ForeignKey
 from diagnosis.admin import site as admin_site
 from diagnosis.admin.accounts import PneumoUserAdmin, SiteAdmin
 from diagnosis.admin.door import GuardedAdmin
+from diagnosis.critical_states import CRITICAL_TRANSITIONS
 from diagnosis.permissions import ADMIN_ROUTES, ROUTES
 from diagnosis.states import JOB_TRANSITIONS, STUDY_TRANSITIONS
 from diagnosis.web.words import ACTIONS, LOOKS
@@ -32,6 +33,10 @@ ONE_WRITER = {
     "state": "diagnosis/services/lifecycle.py",
     "worklist_rank": "diagnosis/services/lifecycle.py",
     "stage": "diagnosis/services/model_versions.py",
+    **dict.fromkeys(
+        ("told_at", "received_at", "acknowledged_at", "escalated_at", "withdrawn_at"),
+        "diagnosis/services/critical.py",
+    ),
 }
 _WRITING = {"update", "create", "bulk_create", "get_or_create", "update_or_create"}
 WRITABLE_PAGES = {PneumoUserAdmin, SiteAdmin}
@@ -147,13 +152,16 @@ def test_the_database_refuses_unknown_words() -> None:
 ACTION_TABLE = ("action", "allowed when", "who", "effect on job", "effect on study", "audit event")
 
 
-def actions() -> list[dict[str, str]]:
-    """The rows of all action tables of ARCHITECTURE.md."""
+FINDING_TABLE = ("action", "allowed when", "who", "effect on finding", "audit event")
+
+
+def actions(columns: tuple[str, ...] = ACTION_TABLE) -> list[dict[str, str]]:
+    """The rows of all action tables of ARCHITECTURE.md with these columns."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    head = re.escape("| " + " | ".join(ACTION_TABLE) + " |")
+    head = re.escape("| " + " | ".join(columns) + " |")
     tables = re.findall(rf"^{head}\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
     cells = [re.split(r" ?\| ?", row)[1:-1] for table in tables for row in table.splitlines()]
-    return [dict(zip(ACTION_TABLE, row, strict=True)) for row in cells]
+    return [dict(zip(columns, row, strict=True)) for row in cells]
 
 
 @pytest.mark.parametrize(
@@ -176,23 +184,38 @@ def test_the_action_table_is_the_transition_table(
     assert all(row["audit event"] == prefix + row["action"] for row in told)
 
 
+def test_the_table_of_critical_findings_is_the_transition_table() -> None:
+    rows = {
+        (str(before), str(event), str(to)) for (before, event), to in CRITICAL_TRANSITIONS.items()
+    }
+    told = actions(FINDING_TABLE)
+    documented = [(row["allowed when"], row["action"], row["effect on finding"]) for row in told]
+    assert set(documented) == rows, "bring ARCHITECTURE.md in line"
+    assert len(documented) == len(rows)
+    assert all(row["audit event"] == f"CRITICAL_{row['action']}" for row in told)
+
+
 def test_the_action_tables_name_every_event_and_leave_no_cell_empty() -> None:
-    named = {word for row in actions() for word in row["audit event"].split(", ")}
+    told = [*actions(), *actions(FINDING_TABLE)]
+    named = {word for row in told for word in row["audit event"].split(", ")}
     assert named <= set(ACTIONS), "give the event its words in web/words.py, or correct the table"
-    domain = {word for word in ACTIONS if word.startswith(("JOB_", "STUDY_", "CASE_", "READING_"))}
+    prefixes = ("JOB_", "STUDY_", "CASE_", "READING_", "CRITICAL_")
+    domain = {word for word in ACTIONS if word.startswith(prefixes)}
     assert domain - LOOKS <= named, "add a row to an action table of ARCHITECTURE.md"
-    assert all(all(row.values()) for row in actions())
+    assert all(all(row.values()) for row in told)
 
 
 @pytest.mark.parametrize(
     ("action", "route"),
     [
         ("submit", "submit"),
+        ("add films", "study-add-films"),
         ("claim a case", "study-claim"),
         ("take over", "study-claim"),
         ("release", "study-release"),
         ("sign", "study-sign"),
         ("amend", "study-amend"),
+        ("mark a critical finding", "study-critical"),
         ("resubmit", "admin:diagnosis_job_changelist"),
         ("cancel", "admin:diagnosis_job_changelist"),
         ("activate", "admin:diagnosis_modelversion_changelist"),

@@ -16,10 +16,20 @@ from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 
 if TYPE_CHECKING:
+    from rest_framework.request import Request
+
     from diagnosis.models import Site
     from diagnosis.permissions import User
 
 _MAX_KEY = 100
+
+
+def key_of(request: Request) -> str:
+    """The Idempotency-Key, "" for none. Raises InvalidInput for one that is too long."""
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > _MAX_KEY:
+        raise InvalidInput("The Idempotency-Key is too long.", field="Idempotency-Key")
+    return key
 
 
 class WorklistQuery(serializers.Serializer[Any]):
@@ -56,9 +66,7 @@ class StudyForm(serializers.Serializer[Any]):
     )
 
     def submission(self, user: User, key: str) -> Submission:
-        """Raises InvalidInput for a foreign site or a key that is too long."""
-        if len(key) > _MAX_KEY:
-            raise InvalidInput("The Idempotency-Key is too long.", field="Idempotency-Key")
+        """Raises InvalidInput for a foreign site."""
         fields = dict(self.validated_data)
         return Submission(
             **{

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from diagnosis.api import views
+from diagnosis.api import critical, notices, submissions, views
 from diagnosis.api.rules import RouteRule
 
 _guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets everybody in
@@ -13,8 +13,16 @@ _guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets
 urlpatterns = [
     path("studies/", views.StudiesView.as_view(), name="api-studies"),
     path("studies/<uuid:uid>/", views.StudyView.as_view(), name="api-study"),
+    path("studies/<uuid:uid>/films/", submissions.StudyFilmsView.as_view(), name="api-study-films"),
     path("studies/<uuid:uid>/readings/", views.ReadingsView.as_view(), name="api-study-readings"),
     path("studies/<uuid:uid>/opinion/", views.OpinionView.as_view(), name="api-study-opinion"),
+    path("notices/", notices.NoticesView.as_view(), name="api-notices"),
+    path("critical/", critical.CriticalView.as_view(), name="api-critical"),
+    path(
+        "critical/<uuid:uid>/acknowledge/",
+        critical.AcknowledgeView.as_view(),
+        name="api-critical-acknowledge",
+    ),
     path("queue/", views.QueueView.as_view(), name="api-queue"),
     path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
     path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),

@@ -14,7 +14,14 @@ from rest_framework.views import APIView
 
 from diagnosis.actors import actor_of
 from diagnosis.api import answers
-from diagnosis.api.requests import FilmQuery, OpinionForm, ReadingForm, StudyForm, WorklistQuery
+from diagnosis.api.requests import (
+    FilmQuery,
+    OpinionForm,
+    ReadingForm,
+    StudyForm,
+    WorklistQuery,
+    key_of,
+)
 from diagnosis.permissions import Role, require
 from diagnosis.queries import queue, studies
 from diagnosis.services import intake, opinions, readings, viewing
@@ -68,7 +75,7 @@ class StudiesView(APIView):
         """Submit a study. 201: at least one film is stored and queued; 200: seen before."""
         require(request.user, Role.SUBMITTER, Role.RADIOLOGIST)
         form = valid(StudyForm, request.data)
-        submission = form.submission(request.user, request.headers.get("Idempotency-Key", ""))
+        submission = form.submission(request.user, key_of(request))
         study, is_new = intake.submit(
             user=request.user, actor=actor_of(request), submission=submission
         )

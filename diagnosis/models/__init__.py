@@ -2,9 +2,12 @@
 
 from diagnosis.models.audit import AuditEvent
 from diagnosis.models.claim import CaseClaim
+from diagnosis.models.critical_finding import CriticalFinding
+from diagnosis.models.film_addition import FilmAddition
 from diagnosis.models.image import Image
 from diagnosis.models.job import Job
 from diagnosis.models.model_version import ModelVersion
+from diagnosis.models.notification import NoticeChoice, Notification
 from diagnosis.models.patient import Patient
 from diagnosis.models.reading import Reading
 from diagnosis.models.result import Result
@@ -15,10 +18,14 @@ from diagnosis.models.worker import WorkerHeartbeat
 __all__ = [
     "AuditEvent",
     "CaseClaim",
+    "CriticalFinding",
+    "FilmAddition",
     "Image",
     "Job",
     "Membership",
     "ModelVersion",
+    "NoticeChoice",
+    "Notification",
     "Patient",
     "Reading",
     "Result",

@@ -57,6 +57,13 @@ class Reading(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["kind", "signed_at"],
+                name="reading_signed",
+                condition=Q(signed_at__isnull=False),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["study", "kind"],

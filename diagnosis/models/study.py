@@ -84,6 +84,7 @@ class Study(models.Model):
                 name="study_awaits_model",
                 condition=Q(to_read=True, awaits_model=True),
             ),
+            models.Index(fields=["submitted_by", "id", "site"], name="study_of_submitter"),
         ]
         constraints = [
             models.UniqueConstraint(

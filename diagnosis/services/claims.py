@@ -10,8 +10,9 @@ from django.db import transaction
 from diagnosis.errors import CaseHeld
 from diagnosis.models import CaseClaim
 from diagnosis.models.clock import db_now
+from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role, require
-from diagnosis.services import audit, lifecycle
+from diagnosis.services import audit, lifecycle, notices
 
 if TYPE_CHECKING:
     from diagnosis.models import Study
@@ -53,6 +54,8 @@ def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseCla
             study=locked,
             reason=reason,
         )
+        if live is not None:
+            notices.tell(kind=NoticeKind.CASE_TAKEN_OVER, users=[live.holder_id], study=locked)
         return claim
 
 

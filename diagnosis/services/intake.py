@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -31,15 +31,18 @@ from ml.contracts import FilmError
 from ml.pixels import verify_and_normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
 
     from diagnosis.models import AuditEvent, Site
     from diagnosis.permissions import Actor, User
     from ml.contracts import FilmHeader
 
+T = TypeVar("T")
+
 ACCEPTED = "ACCEPTED"
 DUPLICATE = "DUPLICATE"
+DUPLICATE_TOLD = "The same film is in this study already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,13 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
     admission.check(user=user, site=submission.site)
     good, report = check_films(submission.films, digests)
     if not good:
-        raise _nothing_usable(report)
+        raise nothing_usable(report)
     confirmed = identity.check(
         submission=submission, headers=[(film.position, film.header) for film in good]
     )
+    checked = _Checked(digest, good, report, confirmed)
     try:
-        return _store(user, actor, submission, _Checked(digest, good, report, confirmed)), True
+        return store(good, lambda keys: _create(user, actor, submission, checked, keys)), True
     except IntegrityError:
         # The same key, committed by a twin of this request between our look and our write.
         if earlier := _earlier(user, submission, digest):
@@ -115,15 +119,17 @@ def submit(*, user: User, actor: Actor, submission: Submission) -> tuple[Study, 
         raise
 
 
-def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) -> Study:
-    """Files first, then rows: a row never stands without its file."""
+def store(good: Sequence[CheckedFilm], write: Callable[[Sequence[str]], T]) -> T:
+    """Files first, then the rows that `write` makes of their keys, in one transaction: a row never
+    stands without its file.
+    """
     keys: list[str] = []
     before_commit = True
     try:
-        for film in checked.good:
+        for film in good:
             keys.append(films.put(data=film.data))  # noqa: PERF401 (those before a fault count)
         with transaction.atomic():
-            study = _create(user, actor, submission, checked, keys)
+            written = write(keys)
             before_commit = False
     except BaseException as error:
         # A commit that breaks may stand all the same: then the films stay, the sweeper decides.
@@ -131,7 +137,7 @@ def _store(user: User, actor: Actor, submission: Submission, checked: _Checked) 
             for key in keys:
                 films.delete(key=key)
         raise
-    return study
+    return written
 
 
 def _guard(user: User, submission: Submission) -> None:
@@ -145,10 +151,13 @@ def _guard(user: User, submission: Submission) -> None:
 
 
 def _request_digest(submission: Submission, digests: Sequence[str]) -> str:
-    """SHA-256 over everything that makes two requests the same one."""
     plain = replace(submission, films=(), idempotency_key="")
     form = {name: str(getattr(plain, name)) for name in plain.__slots__ if name != "site"}
-    content = [submission.site.pk, form, digests]
+    return digest_of_request([submission.site.pk, form, digests])
+
+
+def digest_of_request(content: Sequence[Any]) -> str:
+    """SHA-256 over everything that makes two requests the same one."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -177,16 +186,14 @@ def check_films(
             report.append(FilmReport(position, error.code, error.message))
             continue
         if sha256 in good:
-            report.append(
-                FilmReport(position, DUPLICATE, "The same film is in this study already.")
-            )
+            report.append(FilmReport(position, DUPLICATE, DUPLICATE_TOLD))
             continue
         good[sha256] = CheckedFilm(position, data, sha256, header)
         report.append(FilmReport(position, ACCEPTED))
     return list(good.values()), report
 
 
-def _nothing_usable(report: Sequence[FilmReport]) -> NoUsableFilm | FilmTooLarge:
+def nothing_usable(report: Sequence[FilmReport]) -> NoUsableFilm | FilmTooLarge:
     told = [asdict(film) for film in report]
     if {film.code for film in report} == {"TOO_LARGE"}:
         megabytes = settings.MAX_FILM_BYTES // (1024 * 1024)
@@ -212,8 +219,8 @@ def _create(
         **policies.drawn(submission.site),
         **lifecycle.first(submitted_at=now, priority=submission.priority, queued=bool(model)),
     )
-    images = _images(study, checked, keys, now)
-    study.intake_report = _told(checked, images)
+    images = images_of(study, checked.good, keys, now)
+    study.intake_report = told(checked.report, images)
     study.save(force_insert=True)
     Image.objects.bulk_create(images)
     if model:
@@ -242,10 +249,11 @@ def _patient(submission: Submission, now: datetime) -> Patient:
     return patient
 
 
-def _images(study: Study, checked: _Checked, keys: Sequence[str], now: datetime) -> list[Image]:
-    same = Image.objects.filter(
-        sha256__in=[film.sha256 for film in checked.good], study__site=study.site
-    )
+def images_of(
+    study: Study, good: Sequence[CheckedFilm], keys: Sequence[str], now: datetime
+) -> list[Image]:
+    """The films' rows, unsaved."""
+    same = Image.objects.filter(sha256__in=[film.sha256 for film in good], study__site=study.site)
     elsewhere = set(same.exclude(study__patient=study.patient).values_list("sha256", flat=True))
     return [
         Image(
@@ -262,26 +270,26 @@ def _images(study: Study, checked: _Checked, keys: Sequence[str], now: datetime)
             seen_under_other_patient=film.sha256 in elsewhere,
             created_at=now,
         )
-        for film, key in zip(checked.good, keys, strict=True)
+        for film, key in zip(good, keys, strict=True)
     ]
 
 
-def _told(checked: _Checked, images: Sequence[Image]) -> list[dict[str, Any]]:
+def told(report: Sequence[FilmReport], images: Sequence[Image]) -> list[dict[str, Any]]:
     """The report as it is kept, with each accepted film's uid."""
     uids = {image.position: str(image.uid) for image in images}
-    return [asdict(replace(film, film=uids.get(film.position, ""))) for film in checked.report]
+    return [asdict(replace(film, film=uids.get(film.position, ""))) for film in report]
 
 
 def _events(study: Study, checked: _Checked, actor: Actor, now: datetime) -> Iterator[AuditEvent]:
     about: dict[str, Any] = {"actor": actor, "target": study, "study": study, "at": now}
-    told = {
+    after = {
         "state": study.state,
         "priority": study.priority,
         "is_blinded": study.is_blinded,
         "films": len(checked.good),
         "refused": [film.code for film in checked.report if film.code != ACCEPTED],
     }
-    yield audit.event(action="STUDY_SUBMITTED", after=told, **about)
+    yield audit.event(action="STUDY_SUBMITTED", after=after, **about)
     if checked.confirmed:
         fields = list(checked.confirmed)
         yield audit.event(action="PATIENT_MISMATCH_CONFIRMED", after={"fields": fields}, **about)

@@ -11,7 +11,7 @@ from django.db import transaction
 from diagnosis.errors import TransitionRefused
 from diagnosis.models import Image, Reading, Study
 from diagnosis.models.clock import db_now
-from diagnosis.services import audit
+from diagnosis.services import audit, notices
 from diagnosis.states import (
     ACTIVE_JOB,
     STUDY_TRANSITIONS,
@@ -69,21 +69,26 @@ class _Facts:
     """What a study's rows say; its state, flags and rank follow from them."""
 
     active: int = 0
-    ends: set[tuple[str, str]] = field(default_factory=set)  # (status, code) of the current jobs
+    no_model: bool = False  # a film has no score, and another one would have none either
+    # When the last film came in that is to be taken again, and the last that is not.
+    wanted_at: datetime | None = None
+    answered_at: datetime | None = None
     top: float | None = None
     certainty: float | None = None  # of the film of which the model is surest
     unqueued: bool = False
     signed: list[tuple[str, str]] = field(default_factory=list)  # (kind, opinion)
 
-    def add(self, status: str | None, code: str, score: _Score | None, *, is_current: bool) -> None:
-        """Take in a job and its score; no status: a film without a job."""
+    def add(self, status: str | None, code: str, score: _Score | None, came_at: datetime) -> None:
+        """Take in a film's current job and its score; no status: it has none."""
         if status is None:
             self.unqueued = True
-            return
-        self.active += status in ACTIVE_JOB
-        if is_current:
-            self.ends.add((status, code))
-        if is_current and score is not None:
+        else:
+            self.no_model = self.no_model or _without_model(status, code)
+        if status == JobStatus.NOT_ASSESSABLE and code not in _BEYOND_THE_MODEL:
+            self.wanted_at = _later(self.wanted_at, came_at)
+        else:
+            self.answered_at = _later(self.answered_at, came_at)
+        if score is not None:
             self.top = max(self.top or 0.0, score[0])
             self.certainty = max(self.certainty or 0.0, certainty(*score))
 
@@ -94,10 +99,10 @@ class _Facts:
 
     def summarise(self, study: Study) -> None:
         study.awaits_model = self.unqueued
-        study.ai_unavailable = self.unqueued or any(_without_model(*end) for end in self.ends)
-        study.needs_new_film = any(
-            status == JobStatus.NOT_ASSESSABLE and not _without_model(status, code)
-            for status, code in self.ends
+        study.ai_unavailable = self.unqueued or self.no_model
+        # Films sent together do not answer each other; one that is sent later does.
+        study.needs_new_film = self.wanted_at is not None and (
+            self.answered_at is None or self.wanted_at >= self.answered_at
         )
         study.worklist_rank = worklist_rank(
             priority=study.priority, pressing=self._pressing(study), overdue=study.is_overdue
@@ -115,11 +120,13 @@ def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
     found = {key: _Facts() for key in study_ids}
     films = Image.objects.filter(study__in=study_ids).values_list(
         "study", "jobs__status", "jobs__code", "jobs__result__probability",
-        "jobs__result__threshold", "jobs__result__is_late", "jobs__superseded_by",
+        "jobs__result__threshold", "jobs__result__is_late", "created_at", "jobs__superseded_by",
     )  # fmt: skip
-    for key, status, code, probability, threshold, is_late, successor in films:
+    for key, status, code, probability, threshold, is_late, came_at, successor in films:
         counted = None if is_late or probability is None else (probability, threshold)
-        found[key].add(status, code, counted, is_current=successor is None)
+        found[key].active += status in ACTIVE_JOB
+        if successor is None:
+            found[key].add(status, code, counted, came_at)
     signed = Reading.objects.filter(study__in=study_ids, signed_at__isnull=False)
     for key, kind, opinion in signed.order_by("id").values_list("study", "kind", "opinion"):
         found[key].signed.append((kind, opinion))
@@ -151,6 +158,7 @@ def advance(*, study: Study, event: StudyEvent, actor: Actor, reason: str = "") 
     facts.summarise(study)
     study.save(update_fields=["state", *_SUMMARY])
     audit.record_all([told])
+    notices.step_taken(study=study, event=event, actor=actor)
 
 
 def _step(study: Study, event: StudyEvent, implied: StudyState, **facts: Any) -> AuditEvent:
@@ -182,7 +190,10 @@ def settle(*, studies: Sequence[Study], actor: Actor) -> None:
         implied = facts[study.pk].implied(study)
         if event := _BY_JOBS.get((StudyState(study.state), implied)):
             told.append(_step(study, event, implied, actor=actor, at=at))
+        had_films = not study.needs_new_film
         facts[study.pk].summarise(study)
+        if had_films and study.needs_new_film:
+            notices.new_film_needed(study=study)
     Study.objects.bulk_update(studies, ["state", *_SUMMARY])
     audit.record_all(told)
 
@@ -196,6 +207,10 @@ def refresh(*, study: Study) -> None:
 def _without_model(status: str, code: str) -> bool:
     """The film has no score, and another film of this patient would have none either."""
     return status in {JobStatus.FAILED, JobStatus.CANCELED} or code in _BEYOND_THE_MODEL
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(one, other)
 
 
 def promote_overdue(*, actor: Actor, limit: int = 500) -> int:

@@ -14,7 +14,16 @@ from django.db import transaction
 from diagnosis import dispatch
 from diagnosis.errors import StorageUnavailable
 from diagnosis.models import Image, Job, Study
-from diagnosis.services import films, jobs, lifecycle, model_versions, reaping
+from diagnosis.services import (
+    critical,
+    films,
+    jobs,
+    lifecycle,
+    mailing,
+    model_versions,
+    notices,
+    reaping,
+)
 from diagnosis.states import JobCode, JobStatus
 
 if TYPE_CHECKING:
@@ -34,19 +43,24 @@ class Swept:
     queued: int = 0
     orphans: int = 0
     missing: int = 0
+    escalated: int = 0
+    mailed: int = 0
+    pruned: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.reaped, self.overdue, self.queued, self.orphans, self.missing))
+        return self != Swept()
 
 
 def sweep(*, actor: Actor) -> Swept:
-    """The quick round: leases, turn-round targets, films that nobody queued. It rings only for work
+    """The quick round: leases, turn-round targets, films that nobody queued, critical findings
+    that nobody confirmed. It rings only for work
     that it made, or a queue without workers would fill the broker with messages.
     """
     swept = Swept(
         reaped=reaping.reap_expired(actor=actor),
         overdue=lifecycle.promote_overdue(actor=actor),
         queued=queue_missing(actor=actor) + model_versions.requeue_retired(actor=actor),
+        escalated=critical.escalate_due(actor=actor),
     )
     if swept.queued:
         dispatch.ring()
@@ -71,6 +85,11 @@ def queue_missing(*, actor: Actor, limit: int = 200) -> int:
             lifecycle.jobs_changed(study_ids=[image.study_id], actor=actor)
             count += 1
     return count
+
+
+def sweep_notices() -> Swept:
+    """The round that a mail server may keep waiting: e-mails, and notifications of long ago."""
+    return Swept(mailed=mailing.send_due(), pruned=notices.prune())
 
 
 def sweep_films(*, actor: Actor, older_than: timedelta | None = None) -> Swept:

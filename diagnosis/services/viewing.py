@@ -12,7 +12,7 @@ from django.db import transaction
 from diagnosis.errors import FilmUnreadable, ModelHidden, NotFound
 from diagnosis.models import AuditEvent
 from diagnosis.models.clock import db_now
-from diagnosis.queries import blinding, studies, worklist
+from diagnosis.queries import blinding, studies, submissions, worklist
 from diagnosis.services import audit, films
 from ml.contracts import FilmError
 from ml.pixels import evidence_png, full_depth, normalise, overlay_png, to_png
@@ -46,6 +46,13 @@ def worklist_page(
     """A page of the worklist, with names and scores; one event for each site on it."""
     page = worklist.page(user, tab=tab, priority=priority, after=after)
     _listed(actor, "WORKLIST_VIEWED", {study.site for study in page.studies}, {})
+    return page
+
+
+def submissions_page(*, user: User, actor: Actor, before: str = "") -> submissions.Page:
+    """A page of what the user submitted, with names; one event for each site on it."""
+    page = submissions.page(user, before=before)
+    _listed(actor, "SUBMISSIONS_VIEWED", {row.study.site for row in page.rows}, {})
     return page
 
 

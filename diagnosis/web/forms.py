@@ -14,6 +14,7 @@ from diagnosis.errors import DiagnosisError
 from diagnosis.models import Site
 from diagnosis.models.patient import Sex
 from diagnosis.permissions import sites_of
+from diagnosis.services.adding_films import Addition
 from diagnosis.services.intake import Submission
 from diagnosis.services.opinions import FirstOpinion
 from diagnosis.services.readings import Report
@@ -75,47 +76,25 @@ def _choices(vocabulary: type, spoken: dict[str, str]) -> list[tuple[str, str]]:
     return [(word, spoken[word]) for word in vocabulary]  # type: ignore[attr-defined]
 
 
-class SubmitForm(DomainForm):
-    """A study to submit: the patient, why, how urgent, and the films."""
+class FilmsForm(DomainForm):
+    """Films to send, and what the domain says of them."""
 
-    site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
-    mrn = forms.CharField(label="MRN", max_length=64, help_text="Medical record number")
-    name = forms.CharField(label="Patient name", max_length=200)
-    birth_date = forms.DateField(widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
-    sex = forms.ChoiceField(choices=[("", "Choose…"), *_choices(Sex, words.SEXES)])
-    accession_number = forms.CharField(max_length=64, required=False)
-    priority = forms.ChoiceField(
-        choices=_choices(Priority, words.PRIORITIES),
-        initial=Priority.ROUTINE,
-        widget=forms.RadioSelect,
-    )
-    indication = forms.CharField(
-        max_length=2000, required=False, widget=forms.Textarea({"rows": 3})
-    )
     films = FilmsField(
         widget=FilmsInput({"accept": ".jpg,.jpeg,.png,.dcm,image/jpeg,image/png,application/dicom"})
     )
     confirm_mismatch = forms.BooleanField(required=False)
     idempotency_key = forms.CharField(max_length=100, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {"idempotency_key": secrets.token_hex(16)})
         super().__init__(*args, **kwargs)
         self.auto_id = "%s"
-        sites = sites_of(user)
-        self.fields["site"].queryset = sites  # type: ignore[attr-defined]
-        self.one_site = sites.first() if sites.count() == 1 else None
-        if self.one_site:
-            self.fields["site"].initial = self.one_site.pk
         for name, field in self.fields.items():
             field.widget.attrs["aria-describedby"] = f"{name}-error"
-            if name not in {"birth_date", "priority", "sex"}:
-                field.widget.attrs["autocomplete"] = "off"
 
-    def submission(self) -> Submission:
-        """The form as the domain takes it; reads the films' bytes."""
-        fields = {**self.cleaned_data, "films": [_bounded(f) for f in self.cleaned_data["films"]]}
-        return Submission(**fields)
+    def contents(self) -> list[bytes]:
+        """The films' bytes."""
+        return [_bounded(film) for film in self.cleaned_data["films"]]
 
     @property
     def refused_films(self) -> list[dict[str, Any]]:
@@ -143,6 +122,47 @@ class SubmitForm(DomainForm):
         if self.refusal is None or self.refusal.code not in codes:
             return {}
         return self.refusal.details
+
+
+class SubmitForm(FilmsForm):
+    """A study to submit: the patient, why, how urgent, and the films."""
+
+    site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
+    mrn = forms.CharField(label="MRN", max_length=64, help_text="Medical record number")
+    name = forms.CharField(label="Patient name", max_length=200)
+    birth_date = forms.DateField(widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+    sex = forms.ChoiceField(choices=[("", "Choose…"), *_choices(Sex, words.SEXES)])
+    accession_number = forms.CharField(max_length=64, required=False)
+    priority = forms.ChoiceField(
+        choices=_choices(Priority, words.PRIORITIES),
+        initial=Priority.ROUTINE,
+        widget=forms.RadioSelect,
+    )
+    indication = forms.CharField(
+        max_length=2000, required=False, widget=forms.Textarea({"rows": 3})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sites = sites_of(user)
+        self.fields["site"].queryset = sites  # type: ignore[attr-defined]
+        self.one_site = sites.first() if sites.count() == 1 else None
+        if self.one_site:
+            self.fields["site"].initial = self.one_site.pk
+        for name, field in self.fields.items():
+            if name not in {"birth_date", "priority", "sex"}:
+                field.widget.attrs["autocomplete"] = "off"
+
+    def submission(self) -> Submission:
+        """The form as the domain takes it; reads the films' bytes."""
+        return Submission(**{**self.cleaned_data, "films": self.contents()})
+
+
+class AddFilmsForm(FilmsForm):
+    """Further films for a study."""
+
+    def addition(self) -> Addition:
+        return Addition(**{**self.cleaned_data, "films": self.contents()})
 
 
 def _bounded(file: UploadedFile[Any]) -> bytes:

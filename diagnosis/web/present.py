@@ -205,7 +205,7 @@ def _detail(row: AuditEvent) -> str:
         parts.append(opinion)
     if code := after.get("code"):
         parts.append(str(code))
-    if row.action == "STUDY_SUBMITTED":
+    if row.action in {"STUDY_SUBMITTED", "STUDY_FILM_ADDED"}:
         parts.append(f"{after.get('films', 0)} accepted, {len(after.get('refused', []))} refused")
     if after.get("is_late"):
         parts.append("late")
@@ -218,7 +218,7 @@ def queue_told(queue: Queue) -> str:
     few = {0: "No film is waiting.", 1: "1 film is waiting."}
     waiting = few.get(count, f"{count} films are waiting.")
     told = {
-        words.PRIORITIES[priority]: _at_most(wait)
+        words.PRIORITIES[priority]: at_most(wait)
         for priority in Priority
         if (wait := queue.expected_wait(priority)) is not None
     }
@@ -230,7 +230,7 @@ def queue_told(queue: Queue) -> str:
     return f"{waiting} Expected until a new film is analysed: {spans.pop()}."
 
 
-def _at_most(wait: timedelta) -> str:
+def at_most(wait: timedelta) -> str:
     minutes = math.ceil(wait.total_seconds() / 60)
     return "less than 1 min" if minutes <= 1 else duration(minutes * 60)
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from diagnosis.actors import actor_of
 from diagnosis.queries import studies
-from diagnosis.services import claims, viewing
+from diagnosis.services import claims, notices, viewing
 from diagnosis.web import study_page
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @require_safe
 def study(request: HttpRequest, uid: UUID) -> HttpResponse:
     found = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
+    notices.see(user=request.user, study=found)
     return study_page.render_page(request, found)
 
 

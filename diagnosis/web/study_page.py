@@ -12,7 +12,7 @@ from diagnosis.permissions import Role, roles_of
 from diagnosis.queries import blinding, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
-from diagnosis.web import present, sheets, words
+from diagnosis.web import critical_panel, present, sheets, words
 from diagnosis.web.forms import AddendumForm, OpinionForm, ReportForm
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def render_page(
         **found,
         **sheets.of_page(request.user, study, [film.image for film in found["films"]]),
         **_records(request.user, study),
+        **critical_panel.context(request.user, study),
         "step": step,
         "claim": claim,
         "mine": claim is not None and claim.holder_id == request.user.pk,

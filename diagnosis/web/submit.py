@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from diagnosis.models import Study
+    from diagnosis.web.forms import FilmsForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,7 +29,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         return _page(request, SubmitForm(user=request.user))
     form = SubmitForm(request.POST, request.FILES, user=request.user)
     study = form.carry_out(lambda: _submit(request, form))
-    return _page(request, form) if study is None else _go_to(request, study)
+    return _page(request, form) if study is None else go_to(request, study)
 
 
 def _submit(request: HttpRequest, form: SubmitForm) -> Study:
@@ -41,20 +42,27 @@ def _submit(request: HttpRequest, form: SubmitForm) -> Study:
 def _page(request: HttpRequest, form: SubmitForm) -> HttpResponse:
     context: dict[str, Any] = {"form": form}
     template = "submit/_messages.html"
-    if not _is_htmx(request):
+    if not is_htmx(request):
         template = "submit/page.html"
         context["max_megabytes"] = settings.MAX_FILM_BYTES // (1024 * 1024)
         context["queue"] = present.queue_told(queue.state())
+    return answer(request, template, context, form)
+
+
+def answer(
+    request: HttpRequest, template: str, context: dict[str, Any], form: FilmsForm
+) -> HttpResponse:
+    """The page, with the status of what the form has to say."""
     response = render(request, template, context, status=form.status)
     if form.refusal is not None and form.refusal.retry_after is not None:
         response["Retry-After"] = str(form.refusal.retry_after)
     return response
 
 
-def _go_to(request: HttpRequest, study: Study) -> HttpResponse:
+def go_to(request: HttpRequest, study: Study) -> HttpResponse:
     address = reverse("study", args=[study.uid])
-    return HttpResponseClientRedirect(address) if _is_htmx(request) else redirect(address)
+    return HttpResponseClientRedirect(address) if is_htmx(request) else redirect(address)
 
 
-def _is_htmx(request: HttpRequest) -> bool:
+def is_htmx(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"

@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, health, opinion, session, sign, study, submit, worklist
+from diagnosis.web import (
+    agreement,
+    audit,
+    critical,
+    films,
+    health,
+    notices,
+    opinion,
+    session,
+    sign,
+    study,
+    submissions,
+    submit,
+    worklist,
+)
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -13,16 +27,30 @@ urlpatterns = [
     path("worklist/", worklist.worklist, name="worklist"),
     path("worklist/rows/", worklist.rows, name="worklist-rows"),
     path("submit/", submit.submit, name="submit"),
+    path("my-studies/", submissions.my_studies, name="my-studies"),
     path("studies/<uuid:uid>/", study.study, name="study"),
     path("studies/<uuid:uid>/films/", study.films, name="study-films"),
+    path("studies/<uuid:uid>/add-films/", submissions.add_films, name="study-add-films"),
     path("studies/<uuid:uid>/claim/", study.claim, name="study-claim"),
     path("studies/<uuid:uid>/release/", study.release, name="study-release"),
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),
     path("studies/<uuid:uid>/opinion/", opinion.store, name="study-opinion"),
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
+    path("studies/<uuid:uid>/critical/", critical.mark, name="study-critical"),
+    path("critical/<uuid:uid>/tell/", critical.tell, name="critical-tell"),
+    path("critical/<uuid:uid>/read-back/", critical.read_back, name="critical-read-back"),
+    path("critical/<uuid:uid>/acknowledge/", critical.acknowledge, name="critical-acknowledge"),
+    path("critical/<uuid:uid>/withdraw/", critical.withdraw, name="critical-withdraw"),
     path("films/<uuid:uid>.png", films.film, name="film"),
     path("films/<uuid:uid>/pixels", films.pixels, name="film-pixels"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),
+    path("notices/", notices.page, name="notices"),
+    path("notices/bell/", notices.bell, name="notices-bell"),
+    path("notices/seen/", notices.seen, name="notices-seen"),
+    path("notices/undo/", notices.undo, name="notices-undo"),
+    path("notices/email/", notices.by_email, name="notices-email"),
+    path("agreement/", agreement.page, name="agreement"),
+    path("agreement.csv", agreement.as_csv, name="agreement-csv"),
     path("audit/", audit.audit, name="audit"),
 ]

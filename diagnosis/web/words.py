@@ -98,6 +98,8 @@ _UNKNOWN = ("The film got no score.", "Read it without the model.")
 
 _EVENTS = {
     "STUDY_SUBMITTED": "submitted the study",
+    "STUDY_FILM_ADDED": "sent further films",
+    "SUBMISSIONS_VIEWED": "looked through their studies",
     "STUDY_VIEWED": "opened the study",
     "WORKLIST_VIEWED": "looked through the worklist",
     "FILM_VIEWED": "viewed a film",
@@ -128,6 +130,12 @@ _EVENTS = {
     "OPINION_STORED": "stored a first opinion; the model was shown",
     "READING_SIGNED": "signed the report",
     "READING_AMENDED": "signed an addendum",
+    "CRITICAL_MARK": "marked a critical finding",
+    "CRITICAL_TELL": "told of the critical finding",
+    "CRITICAL_READ_BACK": "recorded that the critical finding was read back",
+    "CRITICAL_ACKNOWLEDGE": "acknowledged the critical finding",
+    "CRITICAL_ESCALATE": "escalated the critical finding: nobody confirmed it in time",
+    "CRITICAL_WITHDRAW": "withdrew the critical finding",
     "USER_CREATED": "made the account",
     "USER_CHANGED": "changed the account's names",
     "USER_ROLES_SET": "set the account's roles",

@@ -17,7 +17,7 @@ from django.urls.resolvers import RegexPattern
 
 from diagnosis.admin import site as admin_site
 from diagnosis.permissions import ROUTES, Actor, Role
-from diagnosis.services import jobs, readings, results, workers
+from diagnosis.services import critical, jobs, readings, results, workers
 from ml.contracts import Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from diagnosis.models import Image, Study
+    from diagnosis.models import CriticalFinding, Image, Study
 
 pytestmark = pytest.mark.django_db
 OPEN_ADMIN = {"admin:login", "admin:jsi18n"}
 OF_FILMS = {"film", "film-pixels", "heat-map", "api-film", "api-heat-map"}
+OF_FINDINGS = {name for name in ROUTES if re.match(r"(api-)?critical-", name)}
 # Roles that a route lets in for its other method, and a service then refuses.
 REFUSED_BY_SERVICE = {
     ("api-studies", "POST"): {Role.ADMINISTRATOR},
@@ -92,10 +93,12 @@ class World:
 
     study: Study
     film: Image
+    finding: CriticalFinding
     people: dict[str, Any]
 
     def address(self, route: Route, uid: uuid.UUID | None = None) -> str:
-        own = self.film.uid if route.name in OF_FILMS else self.study.uid
+        of_rows = {**dict.fromkeys(OF_FILMS, self.film), **dict.fromkeys(OF_FINDINGS, self.finding)}
+        own = of_rows.get(route.name, self.study).uid
         filled = route.path.replace("<uid>", str(uid or own)).replace("<app_label>", "diagnosis")
         filled = filled.replace("<content_type_id>", "1").replace("<url>", "nowhere")
         for word in ("<object_id>", "<id>"):
@@ -131,8 +134,9 @@ def world(  # noqa: PLR0917 (fixtures)
         score = Prediction(0.7, np.ones((4, 4), dtype=np.float32))
         ending = results.scored(job.id, job.attempt, score)
         results.record(endings=[ending], model=info, actor=Actor.system("w"))
-    report = readings.Report("PNEUMONIA", "Seen.")
-    readings.sign(user=radiologist, actor=Actor.of(radiologist), study=signed, report=report)
+    who: dict[str, Any] = {"user": radiologist, "actor": Actor.of(radiologist), "study": signed}
+    readings.sign(report=readings.Report("PNEUMONIA", "Seen."), **who)
+    finding = critical.mark(marked=critical.Marked("FREE_AIR", recipient=submitter.pk), **who)
     workers.seen(name="w", model=info)
     inactive = make_user("Radiologist", site, "gone")
     inactive.is_active = False
@@ -149,7 +153,7 @@ def world(  # noqa: PLR0917 (fixtures)
         "auditor": auditor,
         **{f"foreign {role.lower()}": make_user(role, other_site) for role in Role},
     }
-    return World(study, study.images.get(), people)
+    return World(study, study.images.get(), finding, people)
 
 
 class Browser:
@@ -267,15 +271,19 @@ def test_a_route_without_a_rule_is_refused(
         assert browser.ask("GET", address).status_code == 403
 
 
-READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"}
+OF_SUBMITTERS = {"submit", "my-studies", "study-add-films", "api-study-films"}
+READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"} - OF_SUBMITTERS
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
 OF_CASES |= {"film-pixels", "api-study", "api-study-readings", "api-film", "api-heat-map"}
+OF_CASES |= OF_FINDINGS | {"api-critical"}
+AGREEMENT = {"agreement", "agreement-csv"}
+READING |= OF_FINDINGS - {"critical-acknowledge", "api-critical-acknowledge"}
 # What the product's description says that a role may never do, said once more.
 NEVER = {
-    Role.SUBMITTER: READING | {"audit"},
+    Role.SUBMITTER: READING | AGREEMENT | {"audit"},
     Role.RADIOLOGIST: {"audit"},
-    Role.ADMINISTRATOR: READING | {"submit"},
-    Role.AUDITOR: READING | OF_CASES | {"submit"},
+    Role.ADMINISTRATOR: READING | OF_SUBMITTERS,
+    Role.AUDITOR: READING | OF_CASES | OF_SUBMITTERS | AGREEMENT,
 }
 
 

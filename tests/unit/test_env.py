@@ -58,3 +58,27 @@ def test_a_number_lies_in_its_bounds(monkeypatch: pytest.MonkeyPatch, text: str)
     monkeypatch.setenv("PNEUMO_MAX_FILM_MB", text)
     with pytest.raises(ImproperlyConfigured, match="from 1 to 2000"):
         env.integer("PNEUMO_MAX_FILM_MB", 50, high=2000)
+
+
+@pytest.mark.parametrize(
+    ("url", "mail"),
+    [
+        ("", env.Mail()),
+        ("smtp://mail", env.Mail("mail", 25)),
+        ("smtps://mail", env.Mail("mail", 465, ssl=True)),
+        ("smtp+tls://a%40b:p%2Fw@mail:26", env.Mail("mail", 26, "a@b", "p/w", tls=True)),
+    ],
+)
+def test_a_mail_server_is_an_address(
+    monkeypatch: pytest.MonkeyPatch, url: str, mail: env.Mail
+) -> None:
+    monkeypatch.setenv("PNEUMO_EMAIL_URL", url)
+    assert env.mail("PNEUMO_EMAIL_URL") == mail
+    assert "p/w" not in repr(env.mail("PNEUMO_EMAIL_URL"))
+
+
+@pytest.mark.parametrize("url", ["mail:25", "http://mail", "smtp://"])
+def test_an_odd_mail_server_stops_the_program(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PNEUMO_EMAIL_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="PNEUMO_EMAIL_URL"):
+        env.mail("PNEUMO_EMAIL_URL")

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from diagnosis.services.sweeping import Swept
 
 FILM_ROUND = timedelta(minutes=10)
+NOTICE_ROUND = timedelta(seconds=15)
 JOIN_SECONDS = 5.0
 
 
 class Command(BaseCommand):
-    help = "Run the sweeper until SIGTERM; any number may run. --once does both rounds and ends."
+    help = "Run the sweeper until SIGTERM; any number may run. --once does each round and ends."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true")
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             age = None if orphan_age is None else timedelta(seconds=orphan_age)
             self.stdout.write(str(sweeping.sweep(actor=actor)))
             self.stdout.write(str(sweeping.sweep_films(actor=actor, older_than=age)))
+            self.stdout.write(str(sweeping.sweep_notices()))
             return
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,12 +47,13 @@ class Command(BaseCommand):
         self.run(actor, stopping)
 
     def run(self, actor: Actor, stopping: threading.Event) -> None:
-        """Both rounds until `stopping`, each in a thread of its own: a slow film store must not
-        keep lost films from being handed back.
+        """Each round until `stopping`, in a thread of its own: neither a slow film store nor a dead
+        mail server must keep lost films from being handed back.
         """
         rounds = [
             (settings.SWEEP_INTERVAL, lambda: sweeping.sweep(actor=actor)),
             (FILM_ROUND, lambda: sweeping.sweep_films(actor=actor)),
+            (NOTICE_ROUND, sweeping.sweep_notices),
         ]
         threads = [
             # Daemons: a round that hangs in the store does not keep the process from ending.

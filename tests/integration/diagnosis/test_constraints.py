@@ -12,10 +12,13 @@ from django.db.models import CheckConstraint
 
 from diagnosis.models import (
     AuditEvent,
+    CriticalFinding,
+    FilmAddition,
     Image,
     Job,
     Membership,
     ModelVersion,
+    Notification,
     Reading,
     Result,
     Study,
@@ -109,6 +112,21 @@ def _event(r: Rows, **changes: Any) -> None:
     copy(AuditEvent.objects.first(), **changes)
 
 
+def _two_additions(r: Rows) -> None:
+    who = {"study": r.study, "added_by": r.reader, "idempotency_key": "k"}
+    copy(FilmAddition.objects.create(**who))
+
+
+def _finding(r: Rows, **changes: Any) -> None:
+    """A critical finding that is sound but for the changes."""
+    fields = {"study": r.study, "kind": "FREE_AIR", "marked_by": r.reader, "recipient": r.reader}
+    CriticalFinding.objects.create(acknowledge_by=db_now(), **{**fields, **changes})
+
+
+def _two_summaries(r: Rows) -> None:
+    copy(Notification.objects.create(user=r.reader, kind="READ_WAITS"))
+
+
 BREAKERS: dict[str, Callable[[Rows], None]] = {
     "membership_once": lambda r: copy(Membership.objects.first()),
     "patient_mrn_once_per_site": lambda r: copy(r.study.patient),
@@ -146,6 +164,19 @@ BREAKERS: dict[str, Callable[[Rows], None]] = {
     "reading_opinion_known": lambda r: spoil(r.draft, opinion="MAYBE"),
     "result_probability_between_0_and_1": lambda r: _result(r, probability=1.5),
     "result_threshold_between_0_and_1": lambda r: _result(r, threshold=-0.1),
+    "addition_idempotency_key_once_per_user": _two_additions,
+    "critical_one_recipient": lambda r: _finding(r, outside="Somebody"),
+    "critical_other_has_text": lambda r: _finding(r, kind="OTHER"),
+    "critical_told_is_whole": lambda r: _finding(r, told_at=db_now(), means="PHONE"),
+    "critical_received_is_whole": lambda r: _finding(r, received_at=db_now(), received_by="A"),
+    "critical_acknowledged_is_whole": lambda r: _finding(r, acknowledged_at=db_now()),
+    "critical_withdrawn_is_whole": lambda r: _finding(r, withdrawn_at=db_now()),
+    "critical_kind_known": lambda r: _finding(r, kind="HICCUPS"),
+    "critical_means_known": lambda r: _finding(
+        r, told_at=db_now(), told_by=r.reader, means="PIGEON"
+    ),
+    "notification_kind_known": lambda r: Notification.objects.create(user=r.reader, kind="FUN"),
+    "notification_one_summary": _two_summaries,
     "audit_outcome_known": lambda r: _event(r, outcome="PERHAPS"),
 }
 # An unknown status is neither active nor terminal, which is found first.

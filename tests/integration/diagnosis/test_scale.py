@@ -25,7 +25,7 @@ from bench.scale_world import Shape, member
 from diagnosis.admin import door
 from diagnosis.models import Job, Study
 from diagnosis.permissions import Actor, Role
-from diagnosis.queries import invariants, worklist
+from diagnosis.queries import invariants, submissions, worklist
 from diagnosis.services import jobs, sweeping
 from diagnosis.web import present
 from ml.contracts.fake import FAKE_DIGEST
@@ -129,6 +129,19 @@ def test_a_count_looks_at_no_more_than_it_tells(
     of_some = member("another", Role.RADIOLOGIST, world.sites[:2])
     for plan in asked(partial(worklist.counts, of_some)):
         assert_bounded(plan, 2 * 11)
+
+
+def test_my_studies_look_at_a_page_at_any_depth(world: World, asked: Any) -> None:
+    few = member("one-of-many", Role.SUBMITTER, world.sites)
+    keys = list(Study.objects.order_by("id").values_list("pk", flat=True)[::10])
+    Study.objects.filter(pk__in=keys).update(submitted_by=few)
+    mine = Study.objects.filter(submitted_by=few).order_by("-id")
+    for share in (0, 0.5, 0.9):
+        place = int(mine.count() * share)
+        before = str(mine[place - 1].uid) if place else ""
+        for plan in asked(partial(submissions.page, few, before=before)):
+            assert_bounded(plan, A_PAGE)
+            assert _SORTED not in plan or "study_of_submitter" not in plan
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from diagnosis.models import Job
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.services import jobs, results
-from ml.contracts import Prediction
+from ml.contracts import GateCode, Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
 from tests import films
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from diagnosis.models import Study
     from diagnosis.services.jobs import ClaimedJob
     from diagnosis.services.results import Ending
+    from diagnosis.states import JobCode
 
 WORKER = Actor.system("worker-1")
 INFO = FakeClassifier().info
@@ -59,6 +60,12 @@ def analyse(probability: float = 0.7) -> None:
     while claimed := claim():
         for job in claimed:
             score(job, probability)
+
+
+def refuse(code: GateCode | JobCode = GateCode.INVERTED) -> None:
+    """Every film that waits is found not assessable."""
+    for job in claim():
+        end(results.refused(job.id, job.attempt, code))
 
 
 def newest_text(study: Study) -> int | None:

@@ -109,7 +109,7 @@ def test_not_assessable_says_why_and_what_to_do(
     assert "<code>TOO_SMALL</code>" in text
     assert "Submit it again at its true size." in text
     assert "uggest pneumonia" not in text
-    assert "hx-trigger" not in text
+    assert "data-pending" not in text
 
 
 def test_every_code_has_words_of_its_own() -> None:
