@@ -75,7 +75,8 @@ def _end(mine: Sequence[tuple[Job, Ending]], model: ClassifierInfo, actor: Actor
     study_ids = {job.image.study_id for job, _ in mine}
     # A signature that is being written now is waited for: the flag can never be mended.
     studies = lifecycle.lock_all(study_ids=study_ids)
-    read = set(Reading.objects.filter(study__in=study_ids).values_list("study", flat=True))
+    signed = Reading.objects.filter(study__in=study_ids, signed_at__isnull=False)
+    read = set(signed.values_list("study", flat=True))
     now = db_now()
     stored = Result.objects.bulk_create(
         _result(job, ending.prediction, model, now, is_late=job.image.study_id in read)

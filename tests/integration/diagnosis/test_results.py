@@ -208,14 +208,16 @@ class TestLate:
         assert at_once([sign, record]) == [None, True]
         assert Result.objects.get().is_late
 
-    def test_after_a_draft_too(self, submit: Callable[..., Study], radiologist: Any) -> None:
+    def test_a_draft_does_not_make_it_late(
+        self, submit: Callable[..., Study], radiologist: Any
+    ) -> None:
         study = submit()
         Reading.objects.create(study=study, reader=radiologist, opinion="PNEUMONIA")
         analyse(0.99)
         study.refresh_from_db()
-        assert Result.objects.get().is_late
-        unscored = lifecycle.worklist_rank(priority="ROUTINE", probability=None, overdue=False)
-        assert (study.state, study.worklist_rank) == ("AWAITING_READ", unscored)
+        assert not Result.objects.get().is_late
+        scored = lifecycle.worklist_rank(priority="ROUTINE", probability=0.99, overdue=False)
+        assert (study.state, study.worklist_rank) == ("AWAITING_READ", scored)
 
 
 def test_the_highest_score_of_a_study_ranks_it(submit: Callable[..., Study]) -> None:
