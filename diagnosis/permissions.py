@@ -62,6 +62,7 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "api-studies": WORKLIST,
     "api-study": WORKLIST,
     "api-study-readings": WORKLIST,
+    "api-study-draft": frozenset({Role.RADIOLOGIST}),
     "api-queue": WORKLIST,
     "api-film": WORKLIST,
     "api-heat-map": WORKLIST,

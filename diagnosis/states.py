@@ -125,6 +125,15 @@ class ReadingKind(StrEnum):
     ADDENDUM = "ADDENDUM"
 
 
+# The reading that a case in this state waits for.
+AWAITED_READING = {
+    StudyState.PROCESSING: ReadingKind.FIRST,
+    StudyState.AWAITING_READ: ReadingKind.FIRST,
+    StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,
+    StudyState.AWAITING_ARBITRATION: ReadingKind.ARBITRATION,
+}
+
+
 class RevealPolicy(StrEnum):
     """When the model is hidden from whoever has not stored an opinion of the case."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from diagnosis.api import views
+from diagnosis.api import drafts, views
 from diagnosis.api.rules import RouteRule
 
 _guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets everybody in
@@ -14,6 +14,7 @@ urlpatterns = [
     path("studies/", views.StudiesView.as_view(), name="api-studies"),
     path("studies/<uuid:uid>/", views.StudyView.as_view(), name="api-study"),
     path("studies/<uuid:uid>/readings/", views.ReadingsView.as_view(), name="api-study-readings"),
+    path("studies/<uuid:uid>/draft/", drafts.DraftView.as_view(), name="api-study-draft"),
     path("queue/", views.QueueView.as_view(), name="api-queue"),
     path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
     path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),

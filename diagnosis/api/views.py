@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from diagnosis.actors import actor_of
 from diagnosis.api import answers
-from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery
+from diagnosis.api.requests import FilmQuery, ReadingForm, StudyForm, WorklistQuery, valid
 from diagnosis.permissions import Role, require
 from diagnosis.queries import queue, studies
 from diagnosis.services import intake, readings, viewing
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
-    from rest_framework.serializers import Serializer
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -32,13 +31,6 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
 )
 _REFUSED = answers.ErrorAnswer
 _PNG = {(200, "image/png"): OpenApiTypes.BINARY, 404: _REFUSED}
-
-
-def valid(form: type[Serializer[Any]], data: Any) -> Any:
-    """The form with its data checked. Raises ValidationError."""
-    filled = form(data=data)
-    filled.is_valid(raise_exception=True)
-    return filled
 
 
 class StudiesView(APIView):
@@ -95,21 +87,26 @@ class ReadingsView(APIView):
 
     @extend_schema(
         request=ReadingForm,
-        responses={201: answers.SignedAnswer, **dict.fromkeys([403, 404, 409, 422], _REFUSED)},
+        responses={201: answers.SignedAnswer, **dict.fromkeys([403, 404, 409, 422, 429], _REFUSED)},
     )
     def post(self, request: Request, uid: UUID) -> Response:
         """Sign the reading that the case waits for, or add an addendum to a signed one."""
         require(request.user, Role.RADIOLOGIST)
         study = studies.get(request.user, uid)
         form = valid(ReadingForm, request.data)
-        user, actor, report = request.user, actor_of(request), form.report()
-        if form.validated_data["addendum"]:
-            answers_to = {name: form.validated_data[name] for name in ("reason", "supersedes")}
-            reading = readings.amend(
-                user=user, actor=actor, study=study, report=report, **answers_to
-            )
+        fields = form.validated_data
+        signature: dict[str, Any] = {
+            "user": request.user,
+            "actor": actor_of(request),
+            "study": study,
+            "report": form.report(),
+            "password": fields["password"],
+        }
+        if fields["addendum"]:
+            answers_to = {name: fields[name] for name in ("reason", "supersedes")}
+            reading = readings.amend(**signature, **answers_to)
         else:
-            reading = readings.sign(user=user, actor=actor, study=study, report=report)
+            reading = readings.sign(**signature, revision=fields["revision"])
         signed = {"state": reading.study.state, "reading": reading}
         return Response(answers.SignedAnswer(signed).data, status=201)
 

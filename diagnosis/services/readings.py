@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from diagnosis.errors import AlreadySigned, InvalidInput, ReportAmended, TransitionRefused
+from diagnosis.errors import InvalidInput, ReportAmended, TransitionRefused
 from diagnosis.models import CaseClaim, Reading
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
-from diagnosis.services import audit, claims, lifecycle
+from diagnosis.queries import studies
+from diagnosis.report import Report
+from diagnosis.services import audit, claims, drafts, lifecycle, signatures
 from diagnosis.states import Opinion, ReadingKind, StudyEvent, StudyState
 
 if TYPE_CHECKING:
     from diagnosis.models import Study
     from diagnosis.permissions import Actor, User
 
-# What a signature in each state is, and which step it takes once it stands.
-_KIND = {
-    StudyState.PROCESSING: ReadingKind.FIRST,
-    StudyState.AWAITING_READ: ReadingKind.FIRST,
-    StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,
-    StudyState.AWAITING_ARBITRATION: ReadingKind.ARBITRATION,
-}
+# Which step the study takes once a signature stands.
 _STEP = {
     StudyState.REPORTED: StudyEvent.REPORT,
     StudyState.AWAITING_SECOND_READ: StudyEvent.NEED_SECOND_READ,
@@ -33,31 +28,33 @@ _STEP = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the radiologist wrote."""
-
-    opinion: str
-    impression: str
-    findings: str = ""
-
-
-def sign(*, user: User, actor: Actor, study: Study, report: Report) -> Reading:
+def sign(  # noqa: PLR0913 (who, what, on which draft, and the proof of who)
+    *,
+    user: User,
+    actor: Actor,
+    study: Study,
+    report: Report,
+    revision: int | None = None,
+    password: str = "",
+) -> Reading:
     """Sign the reading that the case waits for; an unfinished analysis does not prevent it.
 
-    Raises NotPermitted, InvalidInput, AlreadySigned, CaseHeld.
+    The reader's draft becomes the reading, with the text that is signed. `revision` is that of the
+    draft which the signer saw; None: whatever the draft says.
+
+    Raises NotPermitted, InvalidInput, AlreadySigned, CaseHeld, DraftChanged, PasswordWrong,
+    TooManyPasswords.
     """
     require(user, Role.RADIOLOGIST)
-    _check(report)
+    text = _checked(report)
+    signatures.confirm(actor=actor, study=study, password=password)
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
-        kind = _KIND.get(StudyState(locked.state))
-        if kind is None:
-            raise AlreadySigned
+        reading = drafts.of(user=user, study=locked)
         claims.require_free(user=user, study=locked)
-        if locked.readings.filter(reader_id=user.pk, signed_at__isnull=False).exists():
-            raise AlreadySigned("You have signed this case; another radiologist must read it now.")
-        reading = _store(user, locked, report, kind)
+        if revision is not None and Report.of(reading) != text:
+            drafts.require_revision(reading, revision)
+        _sign(reading, locked, text)
         CaseClaim.objects.filter(study=locked).delete()
         _settle(locked, reading, actor, "READING_SIGNED")
         return reading
@@ -71,17 +68,20 @@ def amend(  # noqa: PLR0913 (who, what, on which text, and why)
     report: Report,
     reason: str,
     supersedes: int | None,
+    password: str = "",
 ) -> Reading:
     """Add an addendum to a signed report; the earlier text stays readable.
 
     `supersedes` is the id of the newest signed reading, as its writer read it: so nobody amends
     a text unseen, and the same addendum sent twice is signed once.
 
-    Raises NotPermitted, InvalidInput, TransitionRefused, ReportAmended.
+    Raises NotPermitted, InvalidInput, TransitionRefused, ReportAmended, PasswordWrong,
+    TooManyPasswords.
     """
     require(user, Role.RADIOLOGIST)
-    _check(report)
+    text = _checked(report)
     why = _require_text(reason, field="reason", message="Say why the report is amended.")
+    signatures.confirm(actor=actor, study=study, password=password)
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
         if locked.state not in {StudyState.REPORTED, StudyState.AMENDED}:
@@ -89,15 +89,20 @@ def amend(  # noqa: PLR0913 (who, what, on which text, and why)
         latest = locked.readings.filter(signed_at__isnull=False).latest("signed_at", "id")
         if latest.pk != supersedes:
             raise ReportAmended
-        reading = _store(user, locked, report, ReadingKind.ADDENDUM, supersedes=latest)
+        reading = Reading(
+            study=locked, reader_id=user.pk or 0, kind=ReadingKind.ADDENDUM, supersedes=latest
+        )
+        _sign(reading, locked, text)
         _settle(locked, reading, actor, "READING_AMENDED", why)
         return reading
 
 
-def _check(report: Report) -> None:
-    if report.opinion not in set(Opinion):
+def _checked(report: Report) -> Report:
+    text = report.cleaned()
+    if text.opinion not in set(Opinion):
         raise InvalidInput("Choose an opinion.", field="opinion")
-    _require_text(report.impression, field="impression", message="Write an impression.")
+    _require_text(text.impression, field="impression", message="Write an impression.")
+    return text
 
 
 def _require_text(value: str, *, field: str, message: str) -> str:
@@ -106,19 +111,32 @@ def _require_text(value: str, *, field: str, message: str) -> str:
     return value.strip()
 
 
-def _store(
-    user: User, study: Study, report: Report, kind: ReadingKind, supersedes: Reading | None = None
-) -> Reading:
-    return Reading.objects.create(
-        study=study,
-        reader_id=user.pk or 0,
-        kind=kind,
-        opinion=report.opinion,
-        findings=report.findings.strip(),
-        impression=report.impression.strip(),
-        supersedes=supersedes,
-        signed_at=db_now(),
-    )
+def _sign(reading: Reading, study: Study, text: Report) -> None:
+    for name, value in text.columns().items():
+        setattr(reading, name, value)
+    reading.model_shown = _model_shown(reading, study)
+    reading.saved_at = reading.signed_at = db_now()
+    reading.save()
+
+
+def _model_shown(reading: Reading, study: Study) -> list[dict[str, Any]]:
+    """The results that stand at the signature; none where the study hid them from this reader."""
+    if study.is_blinded and reading.kind != ReadingKind.ADDENDUM and reading.opined_at is None:
+        return []
+    jobs = [job for image in studies.films(study) for job in image.current_jobs]  # type: ignore[attr-defined]
+    return [
+        {
+            "film": str(job.image.uid),
+            "probability": job.result.probability,
+            "threshold": job.result.threshold,
+            "is_late": job.result.is_late,
+            "name": job.model_version.name,
+            "version": job.model_version.version,
+            "digest": job.result.model_digest,
+        }
+        for job in jobs
+        if hasattr(job, "result")
+    ]
 
 
 def _settle(study: Study, reading: Reading, actor: Actor, action: str, reason: str = "") -> None:

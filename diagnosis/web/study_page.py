@@ -9,16 +9,17 @@ from django.shortcuts import render
 
 from diagnosis.errors import ReportAmended
 from diagnosis.permissions import Role, roles_of
-from diagnosis.queries import studies
+from diagnosis.queries import drafts, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
 from diagnosis.web import present, words
-from diagnosis.web.forms import AddendumForm, ReportForm
+from diagnosis.web.report_forms import AddendumForm, ReportForm
+from diagnosis.web.written import Written
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from diagnosis.models import CaseClaim, Reading, Study
+    from diagnosis.models import CaseClaim, Study
     from diagnosis.permissions import User
 
 _MOST_EARLIER = 10
@@ -47,7 +48,8 @@ def render_page(request: HttpRequest, study: Study, form: ReportForm | None = No
         "step": step,
         "claim": claim,
         "mine": claim is not None and claim.holder_id == request.user.pk,
-        "form": form or (AddendumForm() if step is Step.AMEND else ReportForm()),
+        "form": form or _form(request.user, study, step),
+        "drafts": _drafts(request.user, study),
         "refused": form is not None,
         "supersedes": _supersedes(study, form),
     }
@@ -84,6 +86,22 @@ def _step_of(form: ReportForm) -> Step:
     return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
 
 
+def _form(user: User, study: Study, step: Step) -> ReportForm | None:
+    if step is Step.AMEND:
+        return AddendumForm()
+    if step is not Step.READ:
+        return None
+    draft = drafts.mine(user, study)
+    return ReportForm.showing(drafts.text_for(user, study), draft.revision if draft else 0)
+
+
+def _drafts(user: User, study: Study) -> list[Written]:
+    """What the reader may copy from."""
+    if Role.RADIOLOGIST not in roles_of(user):
+        return []
+    return [Written.of(draft) for draft in drafts.shown_to(user, study)]
+
+
 def _supersedes(study: Study, form: ReportForm | None) -> Any:
     """The reading that an addendum answers: the newest that the reader was told of."""
     if form is not None and not isinstance(form.refusal, ReportAmended):
@@ -92,13 +110,11 @@ def _supersedes(study: Study, form: ReportForm | None) -> Any:
     return newest.pk if newest else ""
 
 
-def _readings(study: Study) -> list[tuple[Reading, str, str, bool]]:
-    """Signed readings, newest first: (row, kind, opinion, whether an addendum supersedes it)."""
+def _readings(study: Study) -> list[Written]:
+    """Signed readings, newest first."""
     signed = list(studies.readings(study))
     superseded = {reading.supersedes_id for reading in signed}
-    return [
-        (r, words.READINGS[r.kind], words.OPINIONS[r.opinion], r.pk in superseded) for r in signed
-    ]
+    return [Written.of(reading, is_superseded=reading.pk in superseded) for reading in signed]
 
 
 def _records(user: User, study: Study) -> dict[str, Any]:
