@@ -56,6 +56,7 @@ ROUTES: dict[str, frozenset[Role] | None] = {
     "study-heartbeat": frozenset({Role.RADIOLOGIST}),
     "study-sign": frozenset({Role.RADIOLOGIST}),
     "study-amend": frozenset({Role.RADIOLOGIST}),
+    "phrases": frozenset({Role.RADIOLOGIST, Role.ADMINISTRATOR}),
     "film": WORKLIST,
     "heat-map": WORKLIST,
     "audit": frozenset({Role.AUDITOR, Role.ADMINISTRATOR}),

@@ -6,6 +6,7 @@ from diagnosis.models.image import Image
 from diagnosis.models.job import Job
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.patient import Patient
+from diagnosis.models.phrase import ReportPhrase
 from diagnosis.models.reading import Reading
 from diagnosis.models.result import Result
 from diagnosis.models.site import Membership, Site
@@ -21,6 +22,7 @@ __all__ = [
     "ModelVersion",
     "Patient",
     "Reading",
+    "ReportPhrase",
     "Result",
     "Site",
     "Study",

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from diagnosis.errors import ReportAmended
 from diagnosis.permissions import Role, roles_of
-from diagnosis.queries import drafts, studies
+from diagnosis.queries import drafts, phrases, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
 from diagnosis.web import present, words
@@ -36,6 +36,9 @@ class Step(StrEnum):
     AMEND = "amend"
 
 
+_WRITING = {Step.READ, Step.AMEND}
+
+
 def render_page(request: HttpRequest, study: Study, form: ReportForm | None = None) -> HttpResponse:
     """The page; with a refused form, as it was filled in and with the status of the refusal."""
     if form is not None:
@@ -50,6 +53,7 @@ def render_page(request: HttpRequest, study: Study, form: ReportForm | None = No
         "mine": claim is not None and claim.holder_id == request.user.pk,
         "form": form or _form(request.user, study, step),
         "drafts": _drafts(request.user, study),
+        "phrases": phrases.usable(request.user, study.site) if step in _WRITING else [],
         "refused": form is not None,
         "supersedes": _supersedes(study, form),
     }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from diagnosis.web import audit, films, health, session, sign, study, submit, worklist
+from diagnosis.web import audit, films, health, phrases, session, sign, study, submit, worklist
 
 urlpatterns = [
     path("", session.home, name="home"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
+    path("phrases/", phrases.phrases, name="phrases"),
     path("films/<uuid:uid>.png", films.film, name="film"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),
     path("audit/", audit.audit, name="audit"),

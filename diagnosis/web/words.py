@@ -122,6 +122,8 @@ _EVENTS = {
     "DRAFT_STARTED": "began a draft of the report",
     "DRAFT_DISCARDED": "discarded a draft of the report",
     "SIGNATURE_REFUSED": "gave a wrong password for a signature",
+    "PHRASE_SAVED": "saved a phrase for reports",
+    "PHRASE_DELETED": "deleted a phrase for reports",
     "READING_SIGNED": "signed the report",
     "READING_AMENDED": "signed an addendum",
     "USER_CREATED": "made the account",

@@ -3,6 +3,7 @@
 import { csrfToken } from "./app.js";
 import { keepDraft } from "./draft.js";
 import { tabMirrorOf } from "./mirror.js";
+import { offerPhrases } from "./phrases.js";
 import { append, fieldsOf, fill, textOf, type } from "./report_text.js";
 
 const HEARTBEAT_MS = 30_000;
@@ -173,5 +174,6 @@ if (form) {
   warnBeforeLeaving();
   offerNormal();
   offerCopies();
+  offerPhrases(form);
   showWhatIsWrong();
 }
