@@ -26,6 +26,19 @@ class Region(StrEnum):
     DEVICES_AND_LINES = "DEVICES_AND_LINES"
 
 
+RESEARCH_USE = _("Research use only, not a diagnosis.")
+SEXES: dict[str, Words] = {"F": _("Female"), "M": _("Male"), "O": _("Other")}
+OPINIONS: dict[str, Words] = {
+    "PNEUMONIA": _("Pneumonia"),
+    "NO_PNEUMONIA": _("No pneumonia"),
+    "INDETERMINATE": _("Indeterminate"),
+}
+KINDS: dict[str, Words] = {
+    "FIRST": _("First read"),
+    "SECOND": _("Second read"),
+    "ARBITRATION": _("Arbitration"),
+    "ADDENDUM": _("Addendum"),
+}
 REGIONS: dict[str, Words] = {
     Region.RIGHT_LUNG: _("Right lung"),
     Region.LEFT_LUNG: _("Left lung"),

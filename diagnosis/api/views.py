@@ -144,3 +144,13 @@ class HeatMapView(APIView):
         """The current result's evidence as RGBA PNG. Research use only, not a diagnosis."""
         picture = viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid)
         return HttpResponse(picture, "image/png")
+
+
+class ReportView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, 404: _REFUSED})
+    def get(self, request: Request, uid: UUID) -> HttpResponse:
+        """The signed report with its addenda. 404 NOT_REPORTED: it still waits for a reading."""
+        document = viewing.report_pdf(user=request.user, actor=actor_of(request), uid=uid)
+        return HttpResponse(document, "application/pdf")

@@ -17,7 +17,7 @@ from diagnosis.states import Priority
 from diagnosis.web import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.core.files.uploadedfile import UploadedFile
 
@@ -67,7 +67,7 @@ class FilmsField(forms.FileField):
         return files
 
 
-def spoken_choices(vocabulary: type, spoken: dict[str, str]) -> list[tuple[str, str]]:
+def spoken_choices(vocabulary: type, spoken: Mapping[str, T]) -> list[tuple[str, T]]:
     return [(word, spoken[word]) for word in vocabulary]  # type: ignore[attr-defined]
 
 

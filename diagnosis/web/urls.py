@@ -20,6 +20,7 @@ urlpatterns = [
     path("studies/<uuid:uid>/heartbeat/", study.heartbeat, name="study-heartbeat"),
     path("studies/<uuid:uid>/sign/", sign.sign, name="study-sign"),
     path("studies/<uuid:uid>/amend/", sign.amend, name="study-amend"),
+    path("studies/<uuid:uid>/report.pdf", study.report_pdf, name="report-pdf"),
     path("phrases/", phrases.phrases, name="phrases"),
     path("films/<uuid:uid>.png", films.film, name="film"),
     path("films/<uuid:uid>/heat-map.png", films.heat_map, name="heat-map"),

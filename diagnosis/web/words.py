@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diagnosis import report
 from ml.contracts import GateCode
 
 PRIORITIES = {"STAT": "STAT", "URGENT": "Urgent", "ROUTINE": "Routine"}
@@ -14,18 +15,9 @@ STATES = {
     "REPORTED": "Reported",
     "AMENDED": "Amended",
 }
-OPINIONS = {
-    "PNEUMONIA": "Pneumonia",
-    "NO_PNEUMONIA": "No pneumonia",
-    "INDETERMINATE": "Indeterminate",
-}
-READINGS = {
-    "FIRST": "First read",
-    "SECOND": "Second read",
-    "ARBITRATION": "Arbitration",
-    "ADDENDUM": "Addendum",
-}
-SEXES = {"F": "Female", "M": "Male", "O": "Other"}
+OPINIONS = report.OPINIONS
+READINGS = report.KINDS
+SEXES = report.SEXES
 FIELDS = {
     "patient_id": "MRN",
     "patient_name": "patient name",

@@ -9,6 +9,8 @@ from diagnosis.report import Report
 from diagnosis.web import words
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Words
+
     from diagnosis.models import Reading
     from diagnosis.report import Section
 
@@ -18,8 +20,8 @@ class Written:
     """A reading with its text, signed or a draft."""
 
     row: Reading
-    kind: str
-    opinion: str
+    kind: Words
+    opinion: Words | str
     sections: list[Section]
     is_superseded: bool
 

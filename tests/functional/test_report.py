@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,8 @@ from playwright.sync_api import expect
 from diagnosis.models import AuditEvent, Reading, Study
 from diagnosis.permissions import Actor
 from diagnosis.report import Report
-from diagnosis.services import claims, drafts, readings
+from diagnosis.services import readings
+from tests.functional.report_page import KEPT, field, saved
 from tests.functional.staff import PASSWORD
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TEXT = "Right lower zone."
-KEPT = "Object.keys(localStorage).filter(key => key.startsWith('pneumo:draft:')).length"
 
 
 @pytest.fixture
@@ -36,20 +35,6 @@ def reader(staff: Callable[[Any], Staff], radiologist: Any, study: Study) -> Sta
     reader.page.get_by_role("button", name="Start reading").click()
     reader.page.get_by_text("You are reading this case").wait_for()
     return reader
-
-
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
-def field(page: Any, name: str) -> Any:
-    return page.get_by_role("textbox", name=name, exact=True)
-
-
-def saved(page: Any) -> None:
-    expect(page.locator("[data-draft-state]")).to_contain_text(re.compile(r"Saved \d"))
-    page.wait_for_function(f"{KEPT} === 0")
 
 
 def confirm(page: Any, what: str = "Sign report") -> None:
@@ -202,39 +187,6 @@ class TestTwoTabs:
         other.get_by_role("button", name="Sign report").click()
         expect(other.get_by_role("dialog")).not_to_be_visible()
         assert Reading.objects.get().signed_at is None
-
-
-class TestTakeOver:
-    @pytest.fixture
-    def after(self, staff: Any, study: Study, radiologist: Any, colleague: Any) -> Staff:
-        """A colleague who has taken the case over from somebody with a draft."""
-        drafts.save(
-            user=radiologist,
-            actor=Actor.of(radiologist),
-            study=study,
-            report=Report(impression=TEXT, regions={"HILA": "Full.\nLeft more."}),
-            revision=0,
-        )
-        claims.take(user=colleague, actor=Actor.of(colleague), study=study)
-        after = staff(colleague)
-        after.go("study", study.uid)
-        return after
-
-    def test_the_first_readers_draft_can_be_copied(self, after: Staff, radiologist: Any) -> None:
-        field(after.page, "Impression").fill("Seen again.")
-        after.page.get_by_text(f"Draft by {radiologist.username}").click()
-        after.page.get_by_role("button", name="Copy into my report").click()
-        assert field(after.page, "Impression").input_value() == f"Seen again.\n{TEXT}"
-        assert field(after.page, "Hila").input_value() == "Full.\nLeft more."
-        saved(after.page)
-        assert Reading.objects.count() == 2
-
-    def test_not_on_a_blinded_study(self, after: Staff, study: Study, radiologist: Any) -> None:
-        Study.objects.update(is_blinded=True)
-        after.page.reload()
-        field(after.page, "Impression").wait_for()
-        assert TEXT not in after.page.content()
-        assert not after.page.get_by_text("Draft by").is_visible()
 
 
 class TestSign:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 OPEN_ADMIN = {"admin:login", "admin:jsi18n"}
+OF_REPORTS = {"report-pdf", "api-report-pdf"}
 OF_FILMS = {"film", "heat-map", "api-film", "api-heat-map"}
 # Roles that a route lets in for its other method, and a service then refuses.
 REFUSED_BY_SERVICE = {
@@ -91,11 +92,13 @@ class World:
     """A case with a result, a signed one, and everybody who might ask for it."""
 
     study: Study
+    signed: Study
     film: Image
     people: dict[str, Any]
 
     def address(self, route: Route, uid: uuid.UUID | None = None) -> str:
-        own = self.film.uid if route.name in OF_FILMS else self.study.uid
+        study = self.signed if route.name in OF_REPORTS else self.study
+        own = self.film.uid if route.name in OF_FILMS else study.uid
         filled = route.path.replace("<uid>", str(uid or own)).replace("<app_label>", "diagnosis")
         filled = filled.replace("<content_type_id>", "1").replace("<url>", "nowhere")
         for word in ("<object_id>", "<id>"):
@@ -149,7 +152,7 @@ def world(  # noqa: PLR0917 (fixtures)
         "auditor": auditor,
         **{f"foreign {role.lower()}": make_user(role, other_site) for role in Role},
     }
-    return World(study, study.images.get(), people)
+    return World(study, signed, study.images.get(), people)
 
 
 class Browser:
@@ -269,7 +272,7 @@ def test_a_route_without_a_rule_is_refused(
 
 READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"}
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
-OF_CASES |= {"api-study", "api-study-readings", "api-film", "api-heat-map"}
+OF_CASES |= OF_REPORTS | {"api-study", "api-study-readings", "api-film", "api-heat-map"}
 # What the product's description says that a role may never do, said once more.
 NEVER = {
     Role.SUBMITTER: READING | {"audit"},
