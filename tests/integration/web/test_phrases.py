@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from diagnosis.errors import InvalidInput, NotFound, NotPermitted
@@ -106,24 +105,6 @@ class TestWhoWrites:
         with pytest.raises(InvalidInput) as refused:
             save(radiologist, **wrong)
         assert refused.value.details == {"field": field}
-
-    @pytest.mark.parametrize(
-        "row",
-        [
-            {"key": "a", "text": "b"},
-            {"key": "", "text": "b", "owner": True},
-            {"key": "a", "text": "", "owner": True},
-            {"key": "a", "text": "b", "owner": True, "site": True},
-            {"key": "a", "text": "b", "owner": True, "section": "SPLEEN"},
-        ],
-    )
-    def test_the_database_refuses_the_impossible(
-        self, radiologist: Any, site: Site, row: dict[str, Any]
-    ) -> None:
-        given = {"owner": radiologist, "site": site}
-        values = {name: given[name] if value is True else value for name, value in row.items()}
-        with pytest.raises(IntegrityError), transaction.atomic():
-            ReportPhrase.objects.create(**values)
 
 
 class TestPage:
