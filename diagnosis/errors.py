@@ -128,6 +128,30 @@ class ReportAmended(DiagnosisError):
     http_status = 409
 
 
+class DraftChanged(DiagnosisError):
+    """Another tab or machine saved the same draft; neither text may overwrite the other unseen."""
+
+    code = "DRAFT_CHANGED"
+    message = "Your draft was changed in another tab or on another machine. Compare both texts."
+    http_status = 409
+
+
+class PasswordWrong(DiagnosisError):
+    code = "PASSWORD_WRONG"
+    message = "The password is not yours. Nothing was signed."
+    http_status = 403
+
+
+class TooManyPasswords(DiagnosisError):
+    code = "TOO_MANY_PASSWORDS"
+    message = "Too many wrong passwords. Nothing was signed; wait some minutes and try again."
+    http_status = 429
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(retry_after=retry_after, field="password")
+        self.retry_after = retry_after
+
+
 class StaleAttempt(DiagnosisError):
     """A worker wrote for an attempt that is no longer its own; the fence refused it."""
 

@@ -125,8 +125,8 @@ class ReadingKind(StrEnum):
     ADDENDUM = "ADDENDUM"
 
 
-# What a reading is that is made while the case stands so.
-READING_DUE = {
+# The reading that a case in this state waits for.
+AWAITED_READING = {
     StudyState.PROCESSING: ReadingKind.FIRST,
     StudyState.AWAITING_READ: ReadingKind.FIRST,
     StudyState.AWAITING_SECOND_READ: ReadingKind.SECOND,

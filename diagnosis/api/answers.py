@@ -137,12 +137,41 @@ def _result(result: Result | None, image: Image) -> dict[str, Any]:
     }
 
 
-class ReadingAnswer(serializers.Serializer[Any]):
-    id = serializers.IntegerField(help_text="What an addendum `supersedes`.")
+class ReportAnswer(serializers.Serializer[Any]):
+    """The sections of a report, each of which may be blank."""
+
     kind = serializers.CharField()
     opinion = serializers.CharField()
-    findings = serializers.CharField()
+    indication = serializers.CharField()
+    comparison = serializers.CharField()
+    technique = serializers.CharField()
+    regions = serializers.DictField(
+        child=serializers.CharField(), help_text="Findings by region, where there are any."
+    )
+    findings = serializers.CharField(help_text="Of no region.")
     impression = serializers.CharField()
+
+
+class DraftAnswer(ReportAnswer):
+    revision = serializers.IntegerField(help_text="What the next save names.")
+    saved_at = serializers.DateTimeField(allow_null=True, help_text="Null: there is no draft.")
+
+
+class ModelShownAnswer(serializers.Serializer[Any]):
+    """A result that stood at the signature."""
+
+    film = serializers.UUIDField()
+    probability = serializers.FloatField()
+    threshold = serializers.FloatField()
+    is_late = serializers.BooleanField()
+    name = serializers.CharField()
+    version = serializers.CharField()
+    digest = serializers.CharField()
+
+
+class ReadingAnswer(ReportAnswer):
+    id = serializers.IntegerField(help_text="What an addendum `supersedes`.")
+    model_shown = ModelShownAnswer(many=True)
     reader = serializers.CharField(source="reader.username")
     signed_at = serializers.DateTimeField()
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
-from diagnosis.errors import InvalidInput
+from diagnosis.errors import InvalidInput, NotPermitted
 from diagnosis.models.patient import Sex
 from diagnosis.permissions import sites_of
 from diagnosis.queries.worklist import DEFAULT_TAB, TABS
+from diagnosis.report import AFTER_REGIONS, BEFORE_REGIONS, MOST_CHARACTERS, Region, Report
 from diagnosis.services.intake import Submission
 from diagnosis.services.opinions import FirstOpinion
-from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ def key_of(request: Request) -> str:
     if len(key) > _MAX_KEY:
         raise InvalidInput("The Idempotency-Key is too long.", field="Idempotency-Key")
     return key
+
+
+def valid(form: type[serializers.Serializer[Any]], data: Any) -> Any:
+    """The form with its data checked. Raises ValidationError."""
+    filled = form(data=data)
+    filled.is_valid(raise_exception=True)
+    return filled
 
 
 class WorklistQuery(serializers.Serializer[Any]):
@@ -109,16 +116,73 @@ class OpinionForm(serializers.Serializer[Any]):
         return FirstOpinion(**self.validated_data)
 
 
-class ReadingForm(serializers.Serializer[Any]):
+def _section(name: str) -> Any:
+    return serializers.CharField(max_length=MOST_CHARACTERS[name], default="", allow_blank=True)
+
+
+class ReportFields(serializers.Serializer[Any]):
+    """The sections of a report; each may be blank."""
+
+    opinion = serializers.ChoiceField(choices=list(Opinion), default="", allow_blank=True)
+    regions = serializers.DictField(
+        child=serializers.CharField(max_length=2000, allow_blank=True),
+        default=dict,
+        help_text=f"Findings by region: {', '.join(Region)}.",
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        sections = {name: _section(name) for name in [*BEFORE_REGIONS, *AFTER_REGIONS]}
+        return {**sections, **super().get_fields()}
+
+    def validate_regions(self, regions: dict[str, str]) -> dict[str, str]:
+        if unknown := set(regions) - set(Region):
+            known = ", ".join(Region)
+            raise serializers.ValidationError(f"Not known: {len(unknown)}. Known are {known}.")
+        return regions
+
+    def report(self) -> Report:
+        names = (*BEFORE_REGIONS, *AFTER_REGIONS, "opinion", "regions")
+        return Report(**{name: self.validated_data[name] for name in names})
+
+
+class DraftForm(ReportFields):
+    """All that is typed so far. What is left out is blank."""
+
+    revision = serializers.IntegerField(
+        min_value=0, help_text="Of the draft that this text was typed into; 0 for a new one."
+    )
+    reader = serializers.CharField(
+        default="", allow_blank=True, help_text="Who typed it; refused for another user's name."
+    )
+
+    def require_reader(self, user: User) -> None:
+        """A page left open must not save into the draft of whoever logged in meanwhile."""
+        if self.validated_data["reader"] not in {"", user.get_username()}:
+            raise NotPermitted("Another user is logged in now.")
+
+
+class DraftQuery(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(min_value=0, help_text="Of the draft to be discarded.")
+
+
+class ReadingForm(ReportFields):
     """A report to sign; with `addendum`, what is added to a signed one, and why."""
 
     opinion = serializers.ChoiceField(choices=list(Opinion))
-    impression = serializers.CharField(max_length=10_000)
-    findings = serializers.CharField(max_length=10_000, default="", allow_blank=True)
+    impression = serializers.CharField(max_length=MOST_CHARACTERS["impression"])
     addendum = serializers.BooleanField(default=False)
     reason = serializers.CharField(max_length=500, default="", allow_blank=True)
     supersedes = serializers.IntegerField(
         allow_null=True, default=None, help_text="The id of the newest reading, for an addendum."
+    )
+    revision = serializers.IntegerField(
+        allow_null=True, default=None, help_text="Of the draft that is signed, if it was seen."
+    )
+    password = serializers.CharField(
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="The signer's, where the site asks for it at each signature.",
     )
 
     def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +191,3 @@ class ReadingForm(serializers.Serializer[Any]):
                 {"supersedes": "Name the newest reading of the study by its id."}
             )
         return fields
-
-    def report(self) -> Report:
-        fields = self.validated_data
-        return Report(fields["opinion"], fields["impression"], fields["findings"])

@@ -12,8 +12,7 @@ from rest_framework.views import APIView
 
 from diagnosis.actors import actor_of
 from diagnosis.api import answers
-from diagnosis.api.requests import key_of
-from diagnosis.api.views import valid
+from diagnosis.api.requests import key_of, valid
 from diagnosis.queries import studies
 from diagnosis.services import adding_films
 

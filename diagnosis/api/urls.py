@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from diagnosis.api import critical, notices, submissions, views
+from diagnosis.api import critical, drafts, notices, submissions, views
 from diagnosis.api.rules import RouteRule
 
 _guarded = {"permission_classes": [RouteRule]}  # spectacular's own default lets everybody in
@@ -23,6 +23,8 @@ urlpatterns = [
         critical.AcknowledgeView.as_view(),
         name="api-critical-acknowledge",
     ),
+    path("studies/<uuid:uid>/draft/", drafts.DraftView.as_view(), name="api-study-draft"),
+    path("studies/<uuid:uid>/report.pdf", views.ReportView.as_view(), name="api-report-pdf"),
     path("queue/", views.QueueView.as_view(), name="api-queue"),
     path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
     path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),

@@ -21,6 +21,7 @@ from diagnosis.api.requests import (
     StudyForm,
     WorklistQuery,
     key_of,
+    valid,
 )
 from diagnosis.permissions import Role, require
 from diagnosis.queries import queue, studies
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from rest_framework.request import Request
-    from rest_framework.serializers import Serializer
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -39,13 +39,6 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
 )
 _REFUSED = answers.ErrorAnswer
 _PNG = {(200, "image/png"): OpenApiTypes.BINARY, 404: _REFUSED}
-
-
-def valid(form: type[Serializer[Any]], data: Any) -> Any:
-    """The form with its data checked. Raises ValidationError."""
-    filled = form(data=data)
-    filled.is_valid(raise_exception=True)
-    return filled
 
 
 class StudiesView(APIView):
@@ -102,21 +95,26 @@ class ReadingsView(APIView):
 
     @extend_schema(
         request=ReadingForm,
-        responses={201: answers.SignedAnswer, **dict.fromkeys([403, 404, 409, 422], _REFUSED)},
+        responses={201: answers.SignedAnswer, **dict.fromkeys([403, 404, 409, 422, 429], _REFUSED)},
     )
     def post(self, request: Request, uid: UUID) -> Response:
         """Sign the reading that the case waits for, or add an addendum to a signed one."""
         require(request.user, Role.RADIOLOGIST)
         study = studies.get(request.user, uid)
         form = valid(ReadingForm, request.data)
-        user, actor, report = request.user, actor_of(request), form.report()
-        if form.validated_data["addendum"]:
-            answers_to = {name: form.validated_data[name] for name in ("reason", "supersedes")}
-            reading = readings.amend(
-                user=user, actor=actor, study=study, report=report, **answers_to
-            )
+        fields = form.validated_data
+        signature: dict[str, Any] = {
+            "user": request.user,
+            "actor": actor_of(request),
+            "study": study,
+            "report": form.report(),
+            "password": fields["password"],
+        }
+        if fields["addendum"]:
+            answers_to = {name: fields[name] for name in ("reason", "supersedes")}
+            reading = readings.amend(**signature, **answers_to)
         else:
-            reading = readings.sign(user=user, actor=actor, study=study, report=report)
+            reading = readings.sign(**signature, revision=fields["revision"])
         signed = {"state": reading.study.state, "reading": reading}
         return Response(answers.SignedAnswer(signed).data, status=201)
 
@@ -170,3 +168,13 @@ class HeatMapView(APIView):
         """The current result's evidence as RGBA PNG. Research use only, not a diagnosis."""
         picture = viewing.heat_map_png(user=request.user, actor=actor_of(request), uid=uid)
         return HttpResponse(picture, "image/png")
+
+
+class ReportView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, 404: _REFUSED})
+    def get(self, request: Request, uid: UUID) -> HttpResponse:
+        """The signed report with its addenda. 404 NOT_REPORTED: it still waits for a reading."""
+        document = viewing.report_pdf(user=request.user, actor=actor_of(request), uid=uid)
+        return HttpResponse(document, "application/pdf")

@@ -9,6 +9,7 @@ from diagnosis.models.job import Job
 from diagnosis.models.model_version import ModelVersion
 from diagnosis.models.notification import NoticeChoice, Notification
 from diagnosis.models.patient import Patient
+from diagnosis.models.phrase import ReportPhrase
 from diagnosis.models.reading import Reading
 from diagnosis.models.result import Result
 from diagnosis.models.site import Membership, Site
@@ -28,6 +29,7 @@ __all__ = [
     "Notification",
     "Patient",
     "Reading",
+    "ReportPhrase",
     "Result",
     "Site",
     "Study",

@@ -9,17 +9,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from diagnosis.errors import AlreadySigned, InvalidInput, OpinionStored
-from diagnosis.models import Reading
+from diagnosis.errors import InvalidInput, OpinionStored
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
-from diagnosis.services import audit, claims, lifecycle
-from diagnosis.states import READING_DUE, Opinion, StudyState
+from diagnosis.services import audit, claims, drafts, lifecycle
+from diagnosis.states import Opinion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from diagnosis.models import Study
+    from diagnosis.models import Reading, Study
     from diagnosis.permissions import Actor, User
 
 MOST_REGIONS = 10
@@ -47,16 +46,8 @@ def store(*, user: User, actor: Actor, study: Study, first: FirstOpinion) -> Rea
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
         regions = _checked(first, locked)
-        kind = READING_DUE.get(StudyState(locked.state))
-        if kind is None:
-            raise AlreadySigned
+        reading = drafts.of(user=user, study=locked)
         claims.require_free(user=user, study=locked)
-        mine = Reading.objects.filter(study=locked, reader=user.pk)
-        if mine.filter(signed_at__isnull=False).exists():
-            raise AlreadySigned("You have signed this case; another radiologist must read it now.")
-        reading, _ = mine.get_or_create(
-            kind=kind, signed_at=None, defaults={"study": locked, "reader_id": user.pk or 0}
-        )
         if reading.opined_at is not None:
             raise OpinionStored
         reading.first_opinion = first.opinion

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from diagnosis.errors import (
-    AlreadySigned,
-    InvalidInput,
-    OpinionFirst,
-    ReportAmended,
-    TransitionRefused,
-)
+from diagnosis.errors import InvalidInput, OpinionFirst, ReportAmended, TransitionRefused
 from diagnosis.models import CaseClaim, Reading
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Role, require
-from diagnosis.queries import blinding
-from diagnosis.services import audit, claims, lifecycle, policies
-from diagnosis.states import READING_DUE, TO_READ, Opinion, ReadingKind, StudyEvent, StudyState
+from diagnosis.queries import blinding, studies
+from diagnosis.report import Report
+from diagnosis.services import audit, claims, drafts, lifecycle, policies, signatures
+from diagnosis.states import TO_READ, Opinion, ReadingKind, StudyEvent, StudyState
 
 if TYPE_CHECKING:
     from diagnosis.models import Study
     from diagnosis.permissions import Actor, User
 
+# Which step the study takes once a signature stands.
 _STEP = {
     StudyState.REPORTED: StudyEvent.REPORT,
     StudyState.AWAITING_SECOND_READ: StudyEvent.NEED_SECOND_READ,
@@ -33,33 +28,35 @@ _STEP = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the radiologist wrote."""
-
-    opinion: str
-    impression: str
-    findings: str = ""
-
-
-def sign(*, user: User, actor: Actor, study: Study, report: Report) -> Reading:
+def sign(  # noqa: PLR0913 (who, what, on which draft, and the proof of who)
+    *,
+    user: User,
+    actor: Actor,
+    study: Study,
+    report: Report,
+    revision: int | None = None,
+    password: str = "",
+) -> Reading:
     """Sign the reading that the case waits for; an unfinished analysis does not prevent it.
 
-    Raises NotPermitted, InvalidInput, AlreadySigned, CaseHeld.
+    The reader's draft becomes the reading, with the text that is signed. `revision` is that of the
+    draft which the signer saw; None: whatever the draft says.
+
+    Raises NotPermitted, InvalidInput, AlreadySigned, CaseHeld, DraftChanged, PasswordWrong,
+    TooManyPasswords.
     """
     require(user, Role.RADIOLOGIST)
-    _check(report)
+    text = _checked(report)
+    signatures.confirm(actor=actor, study=study, password=password)
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
-        kind = READING_DUE.get(StudyState(locked.state))
-        if kind is None:
-            raise AlreadySigned
+        reading = drafts.of(user=user, study=locked)
         claims.require_free(user=user, study=locked)
-        if locked.readings.filter(reader_id=user.pk, signed_at__isnull=False).exists():
-            raise AlreadySigned("You have signed this case; another radiologist must read it now.")
         if locked.is_blinded and blinding.hides_model(user, locked):
             raise OpinionFirst
-        reading = _store(user, locked, report, kind)
+        if revision is not None and Report.of(reading) != text:
+            drafts.require_revision(reading, revision)
+        _sign(user, reading, locked, text)
         policies.ask_for_second_read(study=locked, reading=reading)
         CaseClaim.objects.filter(study=locked).delete()
         _settle(locked, reading, actor, "READING_SIGNED")
@@ -74,17 +71,20 @@ def amend(  # noqa: PLR0913 (who, what, on which text, and why)
     report: Report,
     reason: str,
     supersedes: int | None,
+    password: str = "",
 ) -> Reading:
     """Add an addendum to a signed report; the earlier text stays readable.
 
     `supersedes` is the id of the newest signed reading, as its writer read it: so nobody amends
     a text unseen, and the same addendum sent twice is signed once.
 
-    Raises NotPermitted, InvalidInput, TransitionRefused, ReportAmended.
+    Raises NotPermitted, InvalidInput, TransitionRefused, ReportAmended, PasswordWrong,
+    TooManyPasswords.
     """
     require(user, Role.RADIOLOGIST)
-    _check(report)
+    text = _checked(report)
     why = _require_text(reason, field="reason", message="Say why the report is amended.")
+    signatures.confirm(actor=actor, study=study, password=password)
     with transaction.atomic():
         locked = lifecycle.lock(study_id=study.pk)
         if locked.state not in {StudyState.REPORTED, StudyState.AMENDED}:
@@ -92,15 +92,20 @@ def amend(  # noqa: PLR0913 (who, what, on which text, and why)
         latest = locked.readings.filter(signed_at__isnull=False).latest("signed_at", "id")
         if latest.pk != supersedes:
             raise ReportAmended
-        reading = _store(user, locked, report, ReadingKind.ADDENDUM, supersedes=latest)
+        reading = Reading(
+            study=locked, reader_id=user.pk or 0, kind=ReadingKind.ADDENDUM, supersedes=latest
+        )
+        _sign(user, reading, locked, text)
         _settle(locked, reading, actor, "READING_AMENDED", why)
         return reading
 
 
-def _check(report: Report) -> None:
-    if report.opinion not in set(Opinion):
+def _checked(report: Report) -> Report:
+    text = report.cleaned()
+    if text.opinion not in set(Opinion):
         raise InvalidInput("Choose an opinion.", field="opinion")
-    _require_text(report.impression, field="impression", message="Write an impression.")
+    _require_text(text.impression, field="impression", message="Write an impression.")
+    return text
 
 
 def _require_text(value: str, *, field: str, message: str) -> str:
@@ -109,21 +114,30 @@ def _require_text(value: str, *, field: str, message: str) -> str:
     return value.strip()
 
 
-def _store(
-    user: User, study: Study, report: Report, kind: ReadingKind, supersedes: Reading | None = None
-) -> Reading:
-    """The reader's draft of this kind, signed; a new reading where there is none."""
-    draft = Reading.objects.filter(
-        study=study, reader_id=user.pk, kind=kind, signed_at__isnull=True
-    ).first()
-    reading = draft or Reading(study=study, reader_id=user.pk or 0, kind=kind)
-    reading.opinion = report.opinion
-    reading.findings = report.findings.strip()
-    reading.impression = report.impression.strip()
-    reading.supersedes = supersedes
-    reading.signed_at = db_now()
+def _sign(user: User, reading: Reading, study: Study, text: Report) -> None:
+    for name, value in text.columns().items():
+        setattr(reading, name, value)
+    reading.model_shown = [] if blinding.hides_model(user, study) else _results(study)
+    reading.saved_at = reading.signed_at = db_now()
     reading.save()
-    return reading
+
+
+def _results(study: Study) -> list[dict[str, Any]]:
+    """The results that stand now, film by film."""
+    jobs = [job for image in studies.films(study) for job in image.current_jobs]  # type: ignore[attr-defined]
+    return [
+        {
+            "film": str(job.image.uid),
+            "probability": job.result.probability,
+            "threshold": job.result.threshold,
+            "is_late": job.result.is_late,
+            "name": job.model_version.name,
+            "version": job.model_version.version,
+            "digest": job.result.model_digest,
+        }
+        for job in jobs
+        if hasattr(job, "result")
+    ]
 
 
 def _settle(study: Study, reading: Reading, actor: Actor, action: str, reason: str = "") -> None:

@@ -13,7 +13,8 @@ from diagnosis.errors import FilmUnreadable, ModelHidden, NotFound
 from diagnosis.models import AuditEvent
 from diagnosis.models.clock import db_now
 from diagnosis.queries import blinding, studies, submissions, worklist
-from diagnosis.services import audit, films
+from diagnosis.services import audit, films, printing
+from diagnosis.states import TO_READ
 from ml.contracts import FilmError
 from ml.pixels import evidence_png, full_depth, normalise, overlay_png, to_png
 
@@ -145,6 +146,20 @@ def heat_map_png(*, user: User, actor: Actor, uid: UUID, in_colour: bool = True)
     picture = draw(evidence, (image.width, image.height))
     audit.viewed(actor=actor, action="HEAT_MAP_VIEWED", target=image, study=image.study)
     return picture
+
+
+def report_pdf(*, user: User, actor: Actor, uid: UUID) -> bytes:
+    """The signed report with all its addenda, as PDF.
+
+    Raises NotFound: no such study, or (code NOT_REPORTED) one that still waits for a reading.
+    """
+    found = studies.get(user, uid)
+    if found.state in TO_READ:
+        raise NotFound("There is no signed report of this study yet.", code="NOT_REPORTED")
+    signed = list(blinding.readings(user, found))
+    document = printing.pdf(found, signed)
+    audit.viewed(actor=actor, action="REPORT_VIEWED", target=signed[0], study=found)
+    return document
 
 
 def _decoded(image: Image, decode: Callable[[bytes, FilmLimits], T]) -> T:

@@ -59,7 +59,7 @@ class Line:
 
     @property
     def heads(self) -> list[str]:
-        return [words.OPINIONS[opinion] for opinion in self.pair.categories]
+        return [str(words.OPINIONS[opinion]) for opinion in self.pair.categories]
 
     @property
     def y(self) -> int:

@@ -17,12 +17,11 @@ from diagnosis.permissions import sites_of
 from diagnosis.services.adding_films import Addition
 from diagnosis.services.intake import Submission
 from diagnosis.services.opinions import FirstOpinion
-from diagnosis.services.readings import Report
 from diagnosis.states import Opinion, Priority
 from diagnosis.web import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.core.files.uploadedfile import UploadedFile
 
@@ -72,7 +71,7 @@ class FilmsField(forms.FileField):
         return files
 
 
-def _choices(vocabulary: type, spoken: dict[str, str]) -> list[tuple[str, str]]:
+def spoken_choices(vocabulary: type, spoken: Mapping[str, T]) -> list[tuple[str, T]]:
     return [(word, spoken[word]) for word in vocabulary]  # type: ignore[attr-defined]
 
 
@@ -131,10 +130,10 @@ class SubmitForm(FilmsForm):
     mrn = forms.CharField(label="MRN", max_length=64, help_text="Medical record number")
     name = forms.CharField(label="Patient name", max_length=200)
     birth_date = forms.DateField(widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
-    sex = forms.ChoiceField(choices=[("", "Choose…"), *_choices(Sex, words.SEXES)])
+    sex = forms.ChoiceField(choices=[("", "Choose…"), *spoken_choices(Sex, words.SEXES)])
     accession_number = forms.CharField(max_length=64, required=False)
     priority = forms.ChoiceField(
-        choices=_choices(Priority, words.PRIORITIES),
+        choices=spoken_choices(Priority, words.PRIORITIES),
         initial=Priority.ROUTINE,
         widget=forms.RadioSelect,
     )
@@ -202,44 +201,3 @@ class OpinionForm(DomainForm):
 
     def first(self) -> FirstOpinion:
         return FirstOpinion(**self.cleaned_data)
-
-
-class ReportForm(DomainForm):
-    """What the radiologist writes and signs."""
-
-    opinion = forms.ChoiceField(
-        choices=_choices(Opinion, words.OPINIONS),
-        widget=forms.RadioSelect,
-        error_messages={"required": "Choose an opinion."},
-    )
-    findings = forms.CharField(
-        max_length=10_000, required=False, widget=forms.Textarea({"rows": 4})
-    )
-    impression = forms.CharField(
-        max_length=10_000,
-        widget=forms.Textarea({"rows": 3}),
-        error_messages={"required": "Write an impression."},
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.auto_id = "report-%s"
-        for name, field in self.fields.items():
-            field.widget.attrs["aria-describedby"] = f"report-{name}-error"
-
-    def report(self) -> Report:
-        data = self.cleaned_data
-        return Report(data["opinion"], data["impression"], data["findings"])
-
-
-class AddendumForm(ReportForm):
-    """An addendum says why, and which text it answers."""
-
-    # Not required: without it the service refuses in words, and the page names the newest.
-    supersedes = forms.IntegerField(required=False)
-
-    reason = forms.CharField(
-        label="Reason for the addendum",
-        max_length=500,
-        error_messages={"required": "Say why the report is amended."},
-    )

@@ -202,7 +202,7 @@ def _detail(row: AuditEvent) -> str:
     if "probability" in after:
         parts.append(percent(float(after["probability"])))
     if opinion := words.OPINIONS.get(after.get("opinion", "")):
-        parts.append(opinion)
+        parts.append(str(opinion))
     if code := after.get("code"):
         parts.append(str(code))
     if row.action in {"STUDY_SUBMITTED", "STUDY_FILM_ADDED"}:

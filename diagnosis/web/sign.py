@@ -12,7 +12,7 @@ from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import readings
 from diagnosis.web import study_page
-from diagnosis.web.forms import AddendumForm, ReportForm
+from diagnosis.web.report_forms import AddendumForm, ReportForm
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,7 +42,12 @@ def amend(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _sign(request: HttpRequest, study: Study, form: ReportForm) -> Reading:
     return readings.sign(
-        user=request.user, actor=actor_of(request), study=study, report=form.report()
+        user=request.user,
+        actor=actor_of(request),
+        study=study,
+        report=form.report(),
+        revision=form.cleaned_data["revision"],
+        password=form.cleaned_data["password"],
     )
 
 
@@ -54,4 +59,5 @@ def _amend(request: HttpRequest, study: Study, form: AddendumForm) -> Reading:
         report=form.report(),
         reason=form.cleaned_data["reason"],
         supersedes=form.cleaned_data["supersedes"],
+        password=form.cleaned_data["password"],
     )

@@ -34,6 +34,14 @@ def films(request: HttpRequest, uid: UUID) -> HttpResponse:
     return render(request, "study/_films.html", context)
 
 
+@require_safe
+def report_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
+    document = viewing.report_pdf(user=request.user, actor=actor_of(request), uid=uid)
+    # A name without the patient: it stays in folders of downloads.
+    headers = {"Content-Disposition": f'inline; filename="report-{str(uid)[:8]}.pdf"'}
+    return HttpResponse(document, "application/pdf", headers=headers)
+
+
 @require_POST
 def claim(request: HttpRequest, uid: UUID) -> HttpResponse:
     claims.take(

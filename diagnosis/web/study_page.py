@@ -9,11 +9,13 @@ from django.shortcuts import render
 
 from diagnosis.errors import ReportAmended
 from diagnosis.permissions import Role, roles_of
-from diagnosis.queries import blinding, studies
+from diagnosis.queries import blinding, drafts, phrases, studies
 from diagnosis.services import claims
 from diagnosis.states import TO_READ
 from diagnosis.web import critical_panel, present, sheets, words
-from diagnosis.web.forms import AddendumForm, OpinionForm, ReportForm
+from diagnosis.web.forms import OpinionForm
+from diagnosis.web.report_forms import AddendumForm, ReportForm
+from diagnosis.web.written import Written
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -33,6 +35,9 @@ class Step(StrEnum):
     HELD = "held"  # by a colleague
     SIGNED_MINE = "signed-mine"  # the next read is another radiologist's
     AMEND = "amend"
+
+
+_WRITING = {Step.READ, Step.AMEND}
 
 
 def render_page(
@@ -57,9 +62,11 @@ def render_page(
         "step": step,
         "claim": claim,
         "mine": claim is not None and claim.holder_id == request.user.pk,
-        "form": form or (AddendumForm() if step is Step.AMEND else ReportForm()),
+        "form": form or _form(request.user, study, step),
         "opinion_form": opinion or OpinionForm(),
         "own_opinion": _own_opinion(request.user, study),
+        "drafts": _drafts(request.user, study),
+        "phrases": phrases.usable(request.user, study.site) if step in _WRITING else [],
         "refused": form is not None,
         "supersedes": _supersedes(request.user, study, form),
     }
@@ -97,6 +104,22 @@ def _step_of(form: ReportForm) -> Step:
     return Step.AMEND if isinstance(form, AddendumForm) else Step.READ
 
 
+def _form(user: User, study: Study, step: Step) -> ReportForm | None:
+    if step is Step.AMEND:
+        return AddendumForm()
+    if step is not Step.READ:
+        return None
+    draft = drafts.mine(user, study)
+    return ReportForm.showing(drafts.text_for(user, study), draft.revision if draft else 0)
+
+
+def _drafts(user: User, study: Study) -> list[Written]:
+    """What the reader may copy from."""
+    if Role.RADIOLOGIST not in roles_of(user):
+        return []
+    return [Written.of(draft) for draft in drafts.shown_to(user, study)]
+
+
 def _supersedes(user: User, study: Study, form: ReportForm | None) -> Any:
     """The reading that an addendum answers: the newest that the reader was told of."""
     if form is not None and not isinstance(form.refusal, ReportAmended):
@@ -107,17 +130,15 @@ def _supersedes(user: User, study: Study, form: ReportForm | None) -> Any:
 
 def _own_opinion(user: User, study: Study) -> Reading | None:
     """The reader's first opinion of a case that is still to be signed by that reader."""
-    mine = study.readings.filter(reader=user.pk, opined_at__isnull=False, signed_at=None)
-    return mine.order_by("-id").first()
+    draft = drafts.mine(user, study)
+    return draft if draft is not None and draft.opined_at is not None else None
 
 
-def _readings(user: User, study: Study) -> list[tuple[Reading, str, str, bool]]:
-    """Signed readings, newest first: (row, kind, opinion, whether an addendum supersedes it)."""
+def _readings(user: User, study: Study) -> list[Written]:
+    """Signed readings, newest first."""
     signed = list(blinding.readings(user, study))
     superseded = {reading.supersedes_id for reading in signed}
-    return [
-        (r, words.READINGS[r.kind], words.OPINIONS[r.opinion], r.pk in superseded) for r in signed
-    ]
+    return [Written.of(reading, is_superseded=reading.pk in superseded) for reading in signed]
 
 
 def _records(user: User, study: Study) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from diagnosis import report
 from ml.contracts import GateCode
 
 PRIORITIES = {"STAT": "STAT", "URGENT": "Urgent", "ROUTINE": "Routine"}
@@ -14,18 +15,9 @@ STATES = {
     "REPORTED": "Reported",
     "AMENDED": "Amended",
 }
-OPINIONS = {
-    "PNEUMONIA": "Pneumonia",
-    "NO_PNEUMONIA": "No pneumonia",
-    "INDETERMINATE": "Indeterminate",
-}
-READINGS = {
-    "FIRST": "First read",
-    "SECOND": "Second read",
-    "ARBITRATION": "Arbitration",
-    "ADDENDUM": "Addendum",
-}
-SEXES = {"F": "Female", "M": "Male", "O": "Other"}
+OPINIONS = report.OPINIONS
+READINGS = report.KINDS
+SEXES = report.SEXES
 FIELDS = {
     "patient_id": "MRN",
     "patient_name": "patient name",
@@ -128,6 +120,11 @@ _EVENTS = {
     "CASE_TAKEN_OVER": "took the case over",
     "CASE_RELEASED": "released the case",
     "OPINION_STORED": "stored a first opinion; the model was shown",
+    "DRAFT_STARTED": "began a draft of the report",
+    "DRAFT_DISCARDED": "discarded a draft of the report",
+    "SIGNATURE_REFUSED": "gave a wrong password for a signature",
+    "PHRASE_SAVED": "saved a phrase for reports",
+    "PHRASE_DELETED": "deleted a phrase for reports",
     "READING_SIGNED": "signed the report",
     "READING_AMENDED": "signed an addendum",
     "CRITICAL_MARK": "marked a critical finding",

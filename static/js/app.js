@@ -1,5 +1,7 @@
 // What every page has: theme, keyboard help, and manners for live parts.
 
+import { forgetOld, forgetUser } from "./mirror.js";
+
 const root = document.documentElement;
 
 function toggleTheme() {
@@ -27,6 +29,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("submit", ({ target }) => {
   if (target.elements.csrfmiddlewaretoken) target.elements.csrfmiddlewaretoken.value = csrfToken();
 }, true);
+
+document.querySelector("[data-log-out]")?.addEventListener("submit", ({ target }) => forgetUser(target.dataset.logOut));
+forgetOld();
 
 const isPoll = (request) => request.verb === "get";
 

@@ -1,12 +1,18 @@
 // Holding the case while the page is open, and signing it on purpose.
 
 import { csrfToken } from "./app.js";
+import { keepDraft } from "./draft.js";
+import { tabMirrorOf } from "./mirror.js";
+import { offerPhrases } from "./phrases.js";
+import { append, fieldsOf, fill, textOf, type } from "./report_text.js";
 
 const HEARTBEAT_MS = 30_000;
 const ANSWER_MS = 10_000;
 const form = document.querySelector("[data-report]");
 const signing = form?.querySelector("[data-sign]");
 const holding = document.querySelector("[data-holding]");
+let draft;
+let isTouched = form?.hasAttribute("data-refused");
 
 // How this page stands with the server: "fine", or the name of the notice that says what to do.
 async function standing() {
@@ -46,11 +52,12 @@ function holdTheCase() {
   document.addEventListener("visibilitychange", () => document.hidden || beat());
 }
 
-// Asked before anything is sent, since what is posted to an ended session is gone.
+// The server is asked before anything is sent: what is posted to an ended session is gone.
 function signOnPurpose() {
   const dialog = form.querySelector("[data-confirm]");
   const opinion = form.querySelector("[data-confirm-opinion]");
   const confirmed = dialog.querySelector("[value=confirmed]");
+  const password = dialog.querySelector("[name=password]");
   const buttons = [signing, confirmed];
   const setBusy = (isBusy) => buttons.forEach((button) => (button.disabled = isBusy));
 
@@ -58,46 +65,99 @@ function signOnPurpose() {
     const impression = form.querySelector("[name=impression]").value.trim();
     return !form.querySelector("[name=opinion]:checked") || !impression;
   };
+  // At once, so that a password that is typed blindly lands here and not in the report.
   const ask = () => {
     const chosen = form.querySelector("[name=opinion]:checked");
     opinion.textContent = chosen.closest("label").textContent.trim();
     setBusy(false);
     dialog.showModal();
+    password?.focus();
+  };
+  const mayBeSent = async () => {
+    const found = await standing();
+    tell(found);
+    const isFine = found === "fine" && (!draft || (await draft.flush()));
+    if (!isFine) dialog.close();
+    return isFine;
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    setBusy(true);
-    const found = await standing();
-    tell(found);
-    if (found !== "fine") {
-      setBusy(false);
-      dialog.close();
-    } else if (event.submitter === confirmed || isIncomplete()) {
-      send(); // what is missing the server names
-    } else {
+    const isConfirmed = event.submitter === confirmed && dialog.open;
+    if (!isConfirmed && !isIncomplete()) {
       ask();
+      mayBeSent();
+      return;
     }
+    setBusy(true);
+    if (await mayBeSent()) send(); // what is missing the server names
+    else setBusy(false);
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || dialog.open) return;
+    event.preventDefault();
+    if (!signing.disabled) form.requestSubmit(signing);
+  });
+  password?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    if (!confirmed.disabled) form.requestSubmit(confirmed);
   });
   dialog.querySelector("[data-back]").addEventListener("click", () => dialog.close());
   addEventListener("pageshow", () => setBusy(false));
+  if (dialog.querySelector("#report-password-error")?.textContent) ask();
 }
 
-let isDirty = form?.hasAttribute("data-refused");
-
 function send() {
-  isDirty = false;
+  isTouched = false;
   form.submit();
 }
 
+// An addendum has no draft on the server: until it is signed, leaving it loses it.
+const isAtRisk = () => (draft ? draft.isAtRisk() : isTouched);
+
 function warnBeforeLeaving() {
-  form.addEventListener("input", () => (isDirty = true));
+  form.addEventListener("input", () => (isTouched = true));
   addEventListener("beforeunload", (event) => {
-    if (isDirty) event.preventDefault();
+    if (isAtRisk()) event.preventDefault();
   });
   document.addEventListener("pneumo:session-ended", (event) => {
-    if (!isDirty) return;
+    if (!isTouched) return;
     event.preventDefault();
     tell("ended");
+  });
+}
+
+function keepAddendum() {
+  const mirror = tabMirrorOf(form.dataset.user, form.dataset.study);
+  const kept = mirror.read();
+  const reason = form.querySelector("[name=reason]");
+  if (document.querySelector(".notices .success")) mirror.drop(); // it has just been signed
+  else if (kept && !form.hasAttribute("data-refused")) {
+    fill(form, kept.text);
+    reason.value = kept.reason;
+    form.closest("details").open = true;
+    isTouched = true;
+  }
+  form.addEventListener("input", () => mirror.keep({ text: textOf(form), reason: reason.value }));
+}
+
+function offerNormal() {
+  const fieldOf = (button) => button.parentElement.querySelector("[data-section]");
+  const buttons = [...form.querySelectorAll("[data-normal]")];
+  buttons.forEach((button) => button.addEventListener("click", () => type(fieldOf(button), button.dataset.normal)));
+  form.querySelector("[data-all-normal]").addEventListener("click", () => {
+    const empty = buttons.filter((button) => !fieldOf(button).value.trim());
+    empty.forEach((button) => type(fieldOf(button), button.dataset.normal));
+  });
+}
+
+function offerCopies() {
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    button.addEventListener("click", () => {
+      const texts = button.closest("[data-draft-of]").querySelectorAll("[data-text]");
+      const fields = new Map(fieldsOf(form).map((field) => [field.dataset.section, field]));
+      texts.forEach((text) => append(fields.get(text.dataset.text), text.innerText));
+    });
   });
 }
 
@@ -108,7 +168,12 @@ function showWhatIsWrong() {
 
 if (form) {
   if (form.hasAttribute("data-holds")) holdTheCase();
+  if (form.dataset.draft) draft = keepDraft(form, tell);
+  else keepAddendum();
   signOnPurpose();
   warnBeforeLeaving();
+  offerNormal();
+  offerCopies();
+  offerPhrases(form);
   showWhatIsWrong();
 }

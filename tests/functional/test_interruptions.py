@@ -182,8 +182,14 @@ class TestCase:
         reader.page.set_viewport_size({"width": 800, "height": 600})
         reader.page.get_by_role("button", name="Sign report").click()
         expect(reader.page.get_by_text("Write an impression.")).to_be_in_viewport()
-        assert asks_before_leaving(reader.page)
+        assert not asks_before_leaving(reader.page), "the draft is saved"
+        reader.go("study", study.uid)
         assert reader.page.get_by_label("Findings").input_value() == TEXT
+        reader.page.route("**/draft/", lambda route: route.abort())
+        reader.page.get_by_label("Findings").fill("Not saved yet.")
+        reader.page.get_by_text("Not saved: no answer").wait_for()
+        assert asks_before_leaving(reader.page)
+        assert reader.page.get_by_label("Findings").input_value() == "Not saved yet."
 
     def test_two_clicks_sign_one_addendum(
         self, amender: Staff, monkeypatch: pytest.MonkeyPatch

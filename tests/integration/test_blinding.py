@@ -13,7 +13,16 @@ from django.db import connection
 from diagnosis import triggers
 from diagnosis.models import AuditEvent, Result, Site, Study
 from diagnosis.permissions import Actor
-from diagnosis.services import jobs, lifecycle, opinions, readings, results, workers
+from diagnosis.services import (
+    claims,
+    critical,
+    jobs,
+    lifecycle,
+    opinions,
+    readings,
+    results,
+    workers,
+)
 from diagnosis.states import JobCode
 from ml.contracts import Prediction
 from ml.contracts.fake import FAKE_DIGEST, FakeClassifier
@@ -22,14 +31,14 @@ from tests.integration.test_routes import ALL, Browser, World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from diagnosis.models import Image
+    from diagnosis.models import CriticalFinding, Image
 
 pytestmark = pytest.mark.django_db
 HIGH, LOW = 0.97, 0.02
 ROLES = ("submitter", "radiologist", "administrator", "auditor")
 MOVING = re.compile(
     r'csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"|idempotency_key" value="[^"]*"'
-    r"|\d\d?:\d\d(:\d\d(\.\d+)?)?( [ap]\.m\.)?|\d+ (s|min|h|d)\b|noon|midnight"
+    r"|data-seconds-left=\"\d+\"|\d\d?:\d\d(:\d\d(\.\d+)?)?( [ap]\.m\.)?|\d+ (s|min|h|d)\b|noon|midnight"
 )
 
 
@@ -39,10 +48,14 @@ class Opposites:
 
     first: Study
     second: Study
+    finding: CriticalFinding
     people: dict[str, Any]
 
     def worlds(self) -> list[World]:
-        return [World(s, s.images.get(), self.people) for s in (self.first, self.second)]
+        return [
+            World(s, s, s.images.get(), self.finding, self.people)
+            for s in (self.first, self.second)
+        ]
 
     def answers(self, person: str) -> dict[str, str]:
         """What each route answers this person, without what changes from look to look."""
@@ -93,7 +106,12 @@ def opposites(  # noqa: PLR0917 (fixtures)
     workers.seen(name="w", model=FakeClassifier().info)
     people = dict(zip(ROLES, (submitter, radiologist, administrator, auditor), strict=True))
     first.readings.create(reader=radiologist)  # the walk opens a row of each kind
-    return Opposites(first, second, people)
+    actor = Actor.of(radiologist)
+    claims.take(user=radiologist, actor=actor, study=first)
+    marked = critical.Marked("FREE_AIR", recipient=submitter.pk)
+    finding = critical.mark(user=radiologist, actor=actor, study=first, marked=marked)
+    claims.release(user=radiologist, actor=actor, study=first)
+    return Opposites(first, second, finding, people)
 
 
 def ended(study: Study, ending: Callable[[int, int], results.Ending]) -> None:

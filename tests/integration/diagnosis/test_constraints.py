@@ -20,6 +20,7 @@ from diagnosis.models import (
     ModelVersion,
     Notification,
     Reading,
+    ReportPhrase,
     Result,
     Study,
 )
@@ -127,6 +128,15 @@ def _two_summaries(r: Rows) -> None:
     copy(Notification.objects.create(user=r.reader, kind="READ_WAITS"))
 
 
+def _phrase(**changes: Any) -> None:
+    ReportPhrase.objects.create(**{"key": "k", "text": "t", **changes})
+
+
+def _twice(**owner: Any) -> None:
+    _phrase(**owner)
+    _phrase(**owner)
+
+
 BREAKERS: dict[str, Callable[[Rows], None]] = {
     "membership_once": lambda r: copy(Membership.objects.first()),
     "patient_mrn_once_per_site": lambda r: copy(r.study.patient),
@@ -158,6 +168,11 @@ BREAKERS: dict[str, Callable[[Rows], None]] = {
     "reading_first_opinion_known": lambda r: spoil(
         r.draft, first_opinion="MAYBE", opined_at=db_now()
     ),
+    "phrase_of_reader_or_site": lambda r: _phrase(owner=r.reader, site=r.study.site),
+    "phrase_section_known": lambda r: _phrase(owner=r.reader, section="SPLEEN"),
+    "phrase_has_key_and_text": lambda r: _phrase(owner=r.reader, text=""),
+    "phrase_once_per_reader": lambda r: _twice(owner=r.reader),
+    "phrase_once_per_site": lambda r: _twice(site=r.study.site),
     "reading_confidence_up_to_100": lambda r: spoil(r.draft, first_confidence=101),
     "reading_addendum_supersedes": lambda r: signed(r, kind="ADDENDUM"),
     "reading_kind_known": lambda r: spoil(r.draft, kind="THIRD"),
