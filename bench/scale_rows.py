@@ -25,6 +25,7 @@ from diagnosis.models import (
     Result,
     Study,
 )
+from diagnosis.models.keys import family_key, search_key
 from diagnosis.states import (
     PRIORITY_ORDER,
     TURN_ROUND_MINUTES,
@@ -155,6 +156,9 @@ class Case:
             "site_id": self.site.pk,
             "mrn": f"MRN-{self.number}",
             "name": f"Patient {self.number}",
+            "name_key": search_key(f"Patient {self.number}"),
+            "family_key": family_key(f"Patient {self.number}"),
+            "mrn_key": search_key(f"MRN-{self.number}"),
             "birth_date": born,
             "sex": "FM"[self.number % 2],
             "created_at": self.at,
@@ -167,6 +171,7 @@ class Case:
             "site_id": self.site.pk,
             "patient_id": self.number,
             "accession_number": f"ACC-{self.number}",
+            "accession_key": search_key(f"ACC-{self.number}"),
             "indication": "Fever and cough for three days, crackles on the right side.",
             "priority": self.priority,
             "submitted_by_id": self.world.submitter.pk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,12 @@ from django.urls import reverse
 
 from bench.scale_world import member
 from bench.submitter import Submitter
-from diagnosis.models import ModelVersion, Site
+from diagnosis.models import CaseClaim, ModelVersion, Site
+from diagnosis.models.clock import db_now
 from diagnosis.models.model_version import Stage
 from diagnosis.permissions import Actor, Role
 from diagnosis.queries import queue, worklist
+from diagnosis.queries.filters import Band, Filter, listed
 from diagnosis.services import claims, jobs, readiness, sweeping
 from tests import films
 
@@ -104,13 +107,13 @@ def _of_readers(readers: dict[str, User]) -> Iterator[Operation]:
         yield Operation(f"counts of the worklist, {who}", partial(worklist.counts, user))
     for who in ("one site", "every site"):
         user = readers[who]
-        yield Operation(
-            f"next case: list and claim, {who}", partial(_next_case, user), partial(_release, user)
-        )
+        yield Operation(f"next case: list and claim, {who}", partial(_next_case, user), _give_back)
 
 
 def _of_everybody(reader: User, sites: list[Site]) -> Iterator[Operation]:
     yield Operation("worklist as a page", _visit(reader, "worklist"))
+    for name, chosen in _filters().items():
+        yield Operation(f"worklist filtered: {name}", partial(worklist.page, reader, chosen))
     yield Operation(f"job claim of {settings.BATCH_SIZE}", _claim, _hand_back)
     yield Operation("state of the queue", queue.state)
     yield Operation("readiness", readiness.report)
@@ -125,26 +128,43 @@ def _of_everybody(reader: User, sites: list[Site]) -> Iterator[Operation]:
     yield Operation("submission of a film", _submit(sender, sites[0]))
 
 
+def _filters() -> dict[str, Filter]:
+    """One that each way of looking serves, over all studies."""
+    today = db_now().date()
+    return {
+        "band, to read": Filter(band=Band.DOUBT),
+        "band, all": Filter(tab="all", band=Band.DOUBT),
+        "not assessable, all": Filter(tab="all", not_assessable=True),
+        "a month": Filter(
+            tab="all", since=today - timedelta(days=400), until=today - timedelta(days=370)
+        ),
+        "a submitter": Filter(tab="all", submitter="submitter"),
+        "mine": Filter(tab="all", mine=True),
+        "a patient": Filter(tab="all", search="patient 4711"),
+        "a search that matches everybody": Filter(tab="all", search="p"),
+    }
+
+
 def _person(name: str, role: Role, sites: list[Site]) -> User:
     return User.objects.filter(username=name).first() or member(name, role, sites)
 
 
 def _page(user: User, tab: str, priority: str, depth: float) -> Callable[[], worklist.Page]:
-    rows = worklist.listed(user, tab=tab, priority=priority)
+    chosen = Filter(tab=tab, priority=priority)
+    rows = listed(user, chosen)
     place = int(rows.count() * depth)
     before = rows.values_list("uid", flat=True)[place - 1 : place] if place else ()
     after = "".join(map(str, before))
-    return partial(worklist.page, user, tab=tab, priority=priority, after=after)
+    return partial(worklist.page, user, chosen, after=after)
 
 
-def _next_case(user: User) -> Study:
-    first = worklist.page(user).studies[0]
-    claims.take(user=user, actor=Actor.of(user), study=first)
-    return first
+def _next_case(user: User) -> Study | None:
+    return claims.next_case(user=user, actor=Actor.of(user))
 
 
-def _release(user: User, study: Study) -> None:
-    claims.release(user=user, actor=Actor.of(user), study=study)
+def _give_back(study: Study | None) -> None:
+    """Without the event of a release, after which the reader would be given another one."""
+    CaseClaim.objects.filter(study=study).delete()
 
 
 def _visit(user: User, route: str) -> Callable[[], None]:

@@ -212,6 +212,7 @@ def test_the_action_tables_name_every_event_and_leave_no_cell_empty() -> None:
         ("add films", "study-add-films"),
         ("claim a case", "study-claim"),
         ("take over", "study-claim"),
+        ("next case", "next-case"),
         ("release", "study-release"),
         ("sign", "study-sign"),
         ("amend", "study-amend"),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from diagnosis.api import queues
 from diagnosis.queries import blinding, queue, studies
-from diagnosis.states import TERMINAL_JOB, JobStatus, Opinion, Priority
+from diagnosis.queries.looking import Cut
+from diagnosis.states import TERMINAL_JOB, JobStatus, Opinion
 
 if TYPE_CHECKING:
     from diagnosis.models import Image, Job, Result, Study
-    from diagnosis.queries.queue import Queue
 
 RESEARCH_USE = "Research use only, not a diagnosis."
 HIDDEN = "HIDDEN"
@@ -233,30 +233,6 @@ class StudyAnswer(RowAnswer):
         return ReadingAnswer(blinding.readings(user, study), many=True).data
 
 
-class ExpectedWait(serializers.Serializer[Any]):
-    """Seconds until what waits now, up to this priority, is analysed; null: not known."""
-
-    STAT = serializers.IntegerField(allow_null=True)
-    URGENT = serializers.IntegerField(allow_null=True)
-    ROUTINE = serializers.IntegerField(allow_null=True)
-
-
-class QueueAnswer(serializers.Serializer[Any]):
-    waiting = serializers.IntegerField(source="depth", help_text="Films of all sites.")
-    running = serializers.IntegerField(help_text="Films being analysed.")
-    workers = serializers.IntegerField(help_text="Those that gave a sign of life.")
-    expected_wait_seconds = serializers.SerializerMethodField()
-    unknown_because = serializers.CharField(help_text="Why no wait is told; else empty.")
-
-    @extend_schema_field(ExpectedWait)
-    def get_expected_wait_seconds(self, queue: Queue) -> dict[str, int | None]:
-        waits = {priority: queue.expected_wait(priority) for priority in Priority}
-        return {
-            str(priority): None if wait is None else math.ceil(wait.total_seconds())
-            for priority, wait in waits.items()
-        }
-
-
 class AcceptedAnswer(serializers.Serializer[Any]):
     """The study that was accepted, a code for each film that was sent, and what waits now."""
 
@@ -268,14 +244,19 @@ class AcceptedAnswer(serializers.Serializer[Any]):
     films = ReportedFilmAnswer(many=True, source="intake_report")
     queue = serializers.SerializerMethodField()
 
-    @extend_schema_field(QueueAnswer)
+    @extend_schema_field(queues.QueueAnswer)
     def get_queue(self, study: Study) -> Any:
-        return QueueAnswer(queue.state_lately()).data
+        return queues.QueueAnswer(queue.state_lately()).data
 
 
 class WorklistAnswer(serializers.Serializer[Any]):
     research_use = serializers.CharField(default=RESEARCH_USE)
     next = serializers.CharField(help_text="Give it as `after`; empty at the end.")
+    cut = serializers.ChoiceField(
+        choices=["", *Cut],
+        help_text="Why more may match: FURTHER: only a stretch of the list was looked at, `next` "
+        "goes on; NEWEST: only the newest of these days or of this submitter were.",
+    )
     results = RowAnswer(many=True)
 
 

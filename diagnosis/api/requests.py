@@ -9,11 +9,11 @@ from rest_framework import serializers
 from diagnosis.errors import InvalidInput, NotPermitted
 from diagnosis.models.patient import Sex
 from diagnosis.permissions import sites_of
-from diagnosis.queries.worklist import DEFAULT_TAB, TABS
+from diagnosis.queries.filters import DEFAULT_TAB, TABS, Band, Filter
 from diagnosis.report import AFTER_REGIONS, BEFORE_REGIONS, MOST_CHARACTERS, Region, Report
 from diagnosis.services.intake import Submission
 from diagnosis.services.opinions import FirstOpinion
-from diagnosis.states import Opinion, Priority
+from diagnosis.states import Opinion, Priority, StudyState
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -40,12 +40,37 @@ def valid(form: type[serializers.Serializer[Any]], data: Any) -> Any:
 
 
 class WorklistQuery(serializers.Serializer[Any]):
+    """The worklist's filters. There is none by patient: it would write one into an address."""
+
     tab = serializers.ChoiceField(choices=list(TABS), default=DEFAULT_TAB)
     priority = serializers.ChoiceField(choices=list(Priority), default="", allow_blank=True)
+    state = serializers.ChoiceField(choices=list(StudyState), default="", allow_blank=True)
+    site = serializers.SlugField(max_length=32, default="", allow_blank=True, help_text="Its code.")
+    since = serializers.DateField(default=None, help_text="First day of submission, in UTC.")
+    until = serializers.DateField(default=None, help_text="Last day of submission, in UTC.")
+    submitter = serializers.CharField(
+        max_length=150, default="", allow_blank=True, help_text="Username."
+    )
+    band = serializers.ChoiceField(
+        choices=list(Band),
+        default="",
+        allow_blank=True,
+        help_text="Of the top score: at or above the decision point, below it in doubt, below the "
+        "rule-out point, or none. Never finds a study whose result is hidden until it is read.",
+    )
+    not_assessable = serializers.BooleanField(default=False, help_text="A new film is needed.")
+    mine = serializers.BooleanField(
+        default=False, help_text="Held or drafted by you, a radiologist; else submitted by you."
+    )
     after = serializers.UUIDField(required=False, help_text="`next` of the page before.")
 
-    def filters(self) -> dict[str, str]:
-        return {name: str(value) for name, value in self.validated_data.items()}
+    def chosen(self) -> Filter:
+        fields = {name: value for name, value in self.validated_data.items() if name != "after"}
+        return Filter(**fields)
+
+    @property
+    def after_uid(self) -> str:
+        return str(self.validated_data.get("after", ""))
 
 
 class FilmQuery(serializers.Serializer[Any]):

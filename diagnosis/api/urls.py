@@ -25,6 +25,7 @@ urlpatterns = [
     ),
     path("studies/<uuid:uid>/draft/", drafts.DraftView.as_view(), name="api-study-draft"),
     path("studies/<uuid:uid>/report.pdf", views.ReportView.as_view(), name="api-report-pdf"),
+    path("next-case/", views.NextCaseView.as_view(), name="api-next-case"),
     path("queue/", views.QueueView.as_view(), name="api-queue"),
     path("films/<uuid:uid>/image.png", views.FilmView.as_view(), name="api-film"),
     path("films/<uuid:uid>/heat-map.png", views.HeatMapView.as_view(), name="api-heat-map"),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from diagnosis.actors import actor_of
-from diagnosis.api import answers
+from diagnosis.api import answers, queues
 from diagnosis.api.requests import (
     FilmQuery,
     OpinionForm,
@@ -25,7 +25,7 @@ from diagnosis.api.requests import (
 )
 from diagnosis.permissions import Role, require
 from diagnosis.queries import queue, studies
-from diagnosis.services import intake, opinions, readings, viewing
+from diagnosis.services import claims, intake, opinions, readings, viewing
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -50,8 +50,13 @@ class StudiesView(APIView):
     def get(self, request: Request) -> Response:
         """The worklist, in its order, 25 studies a page."""
         query = valid(WorklistQuery, request.query_params)
-        page = viewing.worklist_page(user=request.user, actor=actor_of(request), **query.filters())
-        found = {"next": page.next_cursor, "results": page.studies}
+        page = viewing.worklist_page(
+            user=request.user,
+            actor=actor_of(request),
+            chosen=query.chosen(),
+            after=query.after_uid,
+        )
+        found = {"next": page.next_cursor, "cut": page.cut or "", "results": page.studies}
         return Response(answers.WorklistAnswer(found).data)
 
     @extend_schema(
@@ -76,10 +81,10 @@ class StudiesView(APIView):
 
 
 class QueueView(APIView):
-    @extend_schema(responses=answers.QueueAnswer)
+    @extend_schema(responses=queues.QueueAnswer)
     def get(self, request: Request) -> Response:
         """How many films wait, and how long a new one is expected to."""
-        return Response(answers.QueueAnswer(queue.state()).data)
+        return Response(queues.QueueAnswer(queue.state()).data)
 
 
 class StudyView(APIView):
@@ -87,6 +92,31 @@ class StudyView(APIView):
     def get(self, request: Request, uid: UUID) -> Response:
         """One study with its films, their results, and the signed readings, newest first."""
         study = viewing.study(user=request.user, actor=actor_of(request), uid=uid)
+        return Response(answers.StudyAnswer(study, context={"request": request}).data)
+
+
+class NextCaseView(APIView):
+    parser_classes = (JSONParser, FormParser, MultiPartParser)
+
+    @extend_schema(
+        operation_id="next_case",
+        request=None,
+        responses={
+            200: answers.StudyAnswer,
+            204: OpenApiResponse(description="Nothing to read."),
+            403: _REFUSED,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Take the most pressing case that is free for you; first of all the one that you hold.
+
+        It is yours for two minutes; ask again to hold it for longer. 204: nothing to read.
+        """
+        user, actor = request.user, actor_of(request)
+        found = claims.next_case(user=user, actor=actor)
+        if found is None:
+            return Response(status=204)
+        study = viewing.study(user=user, actor=actor, uid=found.uid)
         return Response(answers.StudyAnswer(study, context={"request": request}).data)
 
 

@@ -12,6 +12,7 @@ from diagnosis.models.patient import Patient
 from diagnosis.models.phrase import ReportPhrase
 from diagnosis.models.reading import Reading
 from diagnosis.models.result import Result
+from diagnosis.models.saved_filter import SavedFilter
 from diagnosis.models.site import Membership, Site
 from diagnosis.models.study import Study
 from diagnosis.models.worker import WorkerHeartbeat
@@ -31,6 +32,7 @@ __all__ = [
     "Reading",
     "ReportPhrase",
     "Result",
+    "SavedFilter",
     "Site",
     "Study",
     "WorkerHeartbeat",

@@ -9,6 +9,7 @@ from django.db import models
 
 from diagnosis.models.choices import choices, one_of
 from diagnosis.models.clock import db_now
+from diagnosis.models.keys import KeyField, begins_with, family_key
 from diagnosis.models.site import Site
 
 if TYPE_CHECKING:
@@ -37,9 +38,17 @@ class Patient(models.Model):
     birth_date = models.DateField()
     sex = models.CharField(max_length=1, choices=choices(Sex))
     created_at = models.DateTimeField(default=db_now, editable=False)
+    name_key = KeyField("name")
+    family_key = KeyField("name", family_key)
+    mrn_key = KeyField("mrn")
 
     class Meta:
         ordering = ["name"]
+        indexes = [
+            begins_with("name_key", "patient_name"),
+            begins_with("family_key", "patient_family"),
+            begins_with("mrn_key", "patient_mrn"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["site", "mrn"], name="patient_mrn_once_per_site"),
             models.CheckConstraint(condition=~models.Q(mrn=""), name="patient_mrn_not_empty"),

@@ -63,6 +63,9 @@ class Reading(models.Model):
                 name="reading_signed",
                 condition=Q(signed_at__isnull=False),
             ),
+            models.Index(
+                fields=["reader"], name="reading_drafts", condition=Q(signed_at__isnull=True)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from diagnosis.models.choices import choices, one_of
 from diagnosis.models.clock import db_now
+from diagnosis.models.keys import KeyField, begins_with
 from diagnosis.models.patient import Patient
 from diagnosis.models.site import Site
 from diagnosis.states import TO_READ, Priority, SecondReadPolicy, StudyState
@@ -22,6 +23,7 @@ class Study(models.Model):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="studies")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
     accession_number = models.CharField(max_length=64, blank=True)
+    accession_key = KeyField("accession_number")
     indication = models.TextField(max_length=2000, blank=True)
     priority = models.CharField(max_length=8, choices=choices(Priority), default=Priority.ROUTINE)
     submitted_by = models.ForeignKey(
@@ -76,6 +78,19 @@ class Study(models.Model):
                 condition=Q(to_read=True),
             ),
             models.Index(fields=["worklist_rank", "id", "site", "to_read"], name="study_rank"),
+            models.Index(
+                fields=["site", "state", "worklist_rank", "id"],
+                name="study_in_state_of_site",
+                condition=Q(to_read=True),
+            ),
+            models.Index(
+                fields=["state", "worklist_rank", "id", "site"],
+                name="study_in_state",
+                condition=Q(to_read=True),
+            ),
+            models.Index(fields=["site", "submitted_at"], name="study_submitted"),
+            models.Index(fields=["submitted_by", "submitted_at"], name="study_submitter"),
+            begins_with("accession_key", "study_accession"),
             models.Index(
                 fields=["due_at"], name="study_due", condition=Q(to_read=True, is_overdue=False)
             ),

@@ -7,7 +7,7 @@ they are chosen, in the order of the list.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import (
@@ -22,27 +22,29 @@ from django.db.models import (
     Subquery,
     When,
 )
-from django.db.models.fields.tuple_lookups import TupleGreaterThan
 
 from diagnosis.models import CaseClaim, Image, Job, Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import visible_to
 from diagnosis.queries.blinding import hidden_column
-from diagnosis.states import ACTIVE_JOB, Priority, ranks_of
+from diagnosis.queries.filters import TABS, Filter, listed
+from diagnosis.queries.looking import look
+from diagnosis.states import ACTIVE_JOB, Priority
 
 if TYPE_CHECKING:
     from diagnosis.permissions import User
+    from diagnosis.queries.looking import Cut, Place
 
 PAGE_SIZE = 25
 MOST_COUNTED = 1000
-TABS = {"to-read": Q(to_read=True), "reported": Q(to_read=False), "all": Q()}
-DEFAULT_TAB = "to-read"
+TO_READ = Filter()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     studies: list[Study]
-    next_cursor: str  # the uid of the last study shown, or "" at the end
+    next_cursor: str  # the uid of the study behind which the list goes on, or "" at the end
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +55,23 @@ class Counts:
     priorities: dict[str, int]  # of the chosen tab; "": of any priority
 
 
-def listed(user: User, *, tab: str = DEFAULT_TAB, priority: str = "") -> QuerySet[Study]:
-    """The studies of a tab, in the order of `worklist_rank`; unknown words mean the default."""
-    return _chosen(visible_to(user, Study), tab, priority).order_by("worklist_rank", "id")
-
-
-def _chosen(rows: QuerySet[Study], tab: str, priority: str) -> QuerySet[Study]:
-    rows = rows.filter(TABS.get(tab, TABS[DEFAULT_TAB]))
-    if priority in set(Priority):
-        rows = rows.filter(worklist_rank__range=ranks_of(Priority(priority)))
-    return rows
-
-
-def page(
-    user: User,
-    *,
-    tab: str = DEFAULT_TAB,
-    priority: str = "",
-    after: str = "",
-    size: int = PAGE_SIZE,
-) -> Page:
+def page(user: User, chosen: Filter = TO_READ, *, after: str = "", size: int = PAGE_SIZE) -> Page:
     """The page behind the study `after` (a uid; a foreign or unknown one means the first page)."""
-    rows = listed(user, tab=tab, priority=priority)
-    if place := _place(user, after):
-        # The second condition is in the first one; SQLite finds its place by it.
-        rows = rows.filter(
-            TupleGreaterThan((F("worklist_rank"), F("id")), place), worklist_rank__gte=place[0]
-        )
-    # The keys first, by the index alone: the details are counted for one page, not for all rows.
-    keys = list(rows.values_list("pk", flat=True)[: size + 1])
-    shown = with_details(Study.objects.filter(pk__in=keys[:size]), user)
-    studies = list(shown.order_by("worklist_rank", "id"))
-    return Page(studies, str(studies[-1].uid) if len(keys) > size else "")
+    # The keys first, by an index alone: the details are counted for one page, not for all rows.
+    looked = look(user, chosen, _place(user, after), size + 1)
+    shown = [key for _, key in looked.places[:size]]
+    details = with_details(Study.objects.filter(pk__in=shown), user)
+    studies = list(details.order_by("worklist_rank", "id"))
+    if len(looked.places) > size:
+        return Page(studies, str(studies[-1].uid), looked.cut)
+    return Page(studies, _uid(looked.end) if looked.end else "", looked.cut)
 
 
-def _place(user: User, after: str) -> tuple[int, int] | None:
+def _uid(place: Place) -> str:
+    return str(Study.objects.values_list("uid", flat=True).get(pk=place[1]))
+
+
+def _place(user: User, after: str) -> Place | None:
     try:
         uid = uuid.UUID(after)
     except ValueError:
@@ -95,15 +79,17 @@ def _place(user: User, after: str) -> tuple[int, int] | None:
     return visible_to(user, Study).filter(uid=uid).values_list("worklist_rank", "id").first()
 
 
-def counts(user: User, *, tab: str = DEFAULT_TAB) -> Counts:
-    rows = visible_to(user, Study)
-    tabs = {name: _counted(_chosen(rows, name, "")) for name in TABS}
-    of_each = {str(word): _counted(_chosen(rows, tab, word)) for word in Priority}
-    return Counts(tabs, {"": tabs.get(tab, tabs[DEFAULT_TAB]), **of_each})
+def counts(user: User, chosen: Filter = TO_READ) -> Counts:
+    """Of the lists as they are at the chosen site, without what is looked for in them."""
+    of_site = Filter(site=chosen.site)
+    tabs = {name: _counted(user, replace(of_site, tab=name)) for name in TABS}
+    here = replace(of_site, tab=chosen.tab)
+    of_each = {str(word): _counted(user, replace(here, priority=str(word))) for word in Priority}
+    return Counts(tabs, {"": tabs[here.tab], **of_each})
 
 
-def _counted(rows: QuerySet[Study]) -> int:
-    return rows.order_by()[: MOST_COUNTED + 1].count()
+def _counted(user: User, chosen: Filter) -> int:
+    return listed(user, chosen).order_by()[: MOST_COUNTED + 1].count()
 
 
 def current_results(study: int | OuterRef) -> QuerySet[Result]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from diagnosis.errors import TransitionRefused
 from diagnosis.models import Image, Reading, Study
@@ -133,9 +133,14 @@ def _facts(study_ids: Collection[int]) -> dict[int, _Facts]:
     return found
 
 
-def lock(*, study_id: int) -> Study:
-    """The study's row, locked until the transaction ends, so that its summary cannot be stale."""
-    return Study.objects.select_for_update(of=("self",)).select_related("site").get(pk=study_id)
+def lock(*, study_id: int, waiting: bool = True) -> Study:
+    """The study's row, locked until the transaction ends, so that its summary cannot be stale.
+
+    Not waiting: raises Study.DoesNotExist for a row that somebody else has locked.
+    """
+    skip = not waiting and connection.features.has_select_for_update_skip_locked
+    rows = Study.objects.select_for_update(of=("self",), skip_locked=skip)
+    return rows.select_related("site").get(pk=study_id)
 
 
 def lock_all(*, study_ids: Collection[int]) -> list[Study]:

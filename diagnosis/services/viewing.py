@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from diagnosis.models import Image, Site, Study
     from diagnosis.permissions import Actor, User
+    from diagnosis.queries.filters import Filter
     from ml.contracts import FilmLimits
     from ml.pixels import DeepFilm
 
@@ -37,15 +38,10 @@ _ONE_LISTING = timedelta(minutes=10)
 
 
 def worklist_page(
-    *,
-    user: User,
-    actor: Actor,
-    tab: str = worklist.DEFAULT_TAB,
-    priority: str = "",
-    after: str = "",
+    *, user: User, actor: Actor, chosen: Filter = worklist.TO_READ, after: str = ""
 ) -> worklist.Page:
     """A page of the worklist, with names and scores; one event for each site on it."""
-    page = worklist.page(user, tab=tab, priority=priority, after=after)
+    page = worklist.page(user, chosen, after=after)
     _listed(actor, "WORKLIST_VIEWED", {study.site for study in page.studies}, {})
     return page
 

@@ -96,6 +96,7 @@ class Row:
     state: str
     due: str
     overdue: bool
+    clock: str  # of its turn-round time: "on-time", "half" or "over"; "" once it is read
     pending: bool
     delayed: bool  # the analysis takes longer than its priority allows
 
@@ -112,6 +113,7 @@ class Row:
             state=words.STATES[study.state],
             due=_due(study.due_at, now) if to_read else "",
             overdue=overdue,
+            clock=_clock(study, now, overdue=overdue) if to_read else "",
             pending=pending,
             delayed=pending and _waits_too_long(study, now),
         )
@@ -131,6 +133,13 @@ def _top_score(study: Any) -> Score | None:
 def _due(due_at: datetime, now: datetime) -> str:
     left = (due_at - now).total_seconds()
     return f"due in {duration(left)}" if left > 0 else f"overdue {duration(left)}"
+
+
+def _clock(study: Study, now: datetime, *, overdue: bool) -> str:
+    if overdue:
+        return "over"
+    is_half_gone = now - study.submitted_at >= (study.due_at - study.submitted_at) / 2
+    return "half" if is_half_gone else "on-time"
 
 
 def _waits_too_long(study: Study, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import readings
 from diagnosis.web import study_page
+from diagnosis.web.next_case import onward
 from diagnosis.web.report_forms import AddendumForm, ReportForm
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def sign(request: HttpRequest, uid: UUID) -> HttpResponse:
     if form.carry_out(lambda: _sign(request, study, form)) is None:
         return study_page.render_page(request, study, form)
     messages.success(request, "Report signed.")
-    return redirect("study", uid)
+    return onward(request, uid)
 
 
 @require_POST

@@ -12,6 +12,7 @@ from diagnosis.actors import actor_of
 from diagnosis.queries import studies
 from diagnosis.services import claims, notices, viewing
 from diagnosis.web import study_page
+from diagnosis.web.next_case import onward
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -57,7 +58,14 @@ def claim(request: HttpRequest, uid: UUID) -> HttpResponse:
 def release(request: HttpRequest, uid: UUID) -> HttpResponse:
     found = studies.get(request.user, uid)
     claims.release(user=request.user, actor=actor_of(request), study=found)
-    return redirect("study", uid)
+    return onward(request, uid)
+
+
+@require_POST
+def leave(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """What a page that held the case says as it goes; nobody reads the answer."""
+    claims.leave(user=request.user, study=studies.get(request.user, uid))
+    return HttpResponse(status=204)
 
 
 @require_POST

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from diagnosis import report
 from ml.contracts import GateCode
 
 PRIORITIES = {"STAT": "STAT", "URGENT": "Urgent", "ROUTINE": "Routine"}
-TABS = {"to-read": "To read", "reported": "Reported", "all": "All"}
+TABS = {
+    "to-read": _("To read"),
+    "second-read": _("Second reads"),
+    "arbitration": _("Arbitration"),
+    "reported": _("Reported"),
+    "all": _("All"),
+}
+READER_TABS = {"second-read", "arbitration"}
+ANY = _("All")
+BANDS = {
+    "SUGGESTS": _("At or above the decision point"),
+    "DOUBT": _("In doubt: below it, not ruled out"),
+    "RULED_OUT": _("Below the rule-out point"),
+    "NO_SCORE": _("No score"),
+}
+MINE = {True: _("Held or drafted by me"), False: _("Submitted by me")}
+CUTS = {
+    "FURTHER": _(
+        "Only a part of the list was looked at. Look further, or narrow the list by state, priority or site."
+    ),
+    "NEWEST": _("Only the newest of these studies were looked at. Choose fewer days, or one site."),
+    "MATCHES": _("More patients match than are shown. Type more of the name or number."),
+}
 STATES = {
     "PROCESSING": "Analysis pending",
     "AWAITING_READ": "To read",

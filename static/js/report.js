@@ -1,38 +1,16 @@
-// Holding the case while the page is open, and signing it on purpose.
+// Writing a report, and signing it on purpose.
 
-import { csrfToken } from "./app.js";
 import { keepDraft } from "./draft.js";
+import { hold, standing } from "./holding.js";
 import { tabMirrorOf } from "./mirror.js";
 import { offerPhrases } from "./phrases.js";
 import { append, fieldsOf, fill, textOf, type } from "./report_text.js";
 
-const HEARTBEAT_MS = 30_000;
-const ANSWER_MS = 10_000;
 const form = document.querySelector("[data-report]");
 const signing = form?.querySelector("[data-sign]");
 const holding = document.querySelector("[data-holding]");
 let draft;
 let isTouched = form?.hasAttribute("data-refused");
-
-// How this page stands with the server: "fine", or the name of the notice that says what to do.
-async function standing() {
-  try {
-    const answer = await fetch(form.dataset.heartbeat, {
-      method: "POST",
-      headers: { "X-CSRFToken": csrfToken() },
-      redirect: "manual",
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-    if (answer.type === "opaqueredirect") return "ended";
-    if (answer.status >= 500) return "silent";
-    if (!answer.ok) return "other";
-    const { held, user } = await answer.json();
-    if (user !== form.dataset.user) return "other";
-    return held || !form.hasAttribute("data-holds") ? "fine" : "lost";
-  } catch {
-    return "silent";
-  }
-}
 
 function tell(what) {
   form.querySelectorAll("[data-trouble]").forEach((notice) => {
@@ -43,13 +21,12 @@ function tell(what) {
   holding?.toggleAttribute("hidden", what === "lost");
 }
 
-function holdTheCase() {
-  const beat = async () => {
-    const found = await standing();
-    if (found !== "silent") tell(found); // no answer is no verdict: the next beat asks again
-  };
-  setInterval(beat, HEARTBEAT_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || beat());
+// Whether to go on to the next case is remembered, because who reads a list does so again and again.
+function rememberToGoOn() {
+  const choice = form.querySelector("[data-onward]");
+  if (!choice) return;
+  choice.checked = localStorage.getItem("onward") === "true";
+  choice.addEventListener("change", () => localStorage.setItem("onward", choice.checked));
 }
 
 // The server is asked before anything is sent: what is posted to an ended session is gone.
@@ -74,7 +51,7 @@ function signOnPurpose() {
     password?.focus();
   };
   const mayBeSent = async () => {
-    const found = await standing();
+    const found = await standing(form);
     tell(found);
     const isFine = found === "fine" && (!draft || (await draft.flush()));
     if (!isFine) dialog.close();
@@ -167,7 +144,8 @@ function showWhatIsWrong() {
 }
 
 if (form) {
-  if (form.hasAttribute("data-holds")) holdTheCase();
+  if (form.hasAttribute("data-holds")) hold(form, tell);
+  rememberToGoOn();
   if (form.dataset.draft) draft = keepDraft(form, tell);
   else keepAddendum();
   signOnPurpose();

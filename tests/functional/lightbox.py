@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.functional.waiting import until
+
 _PIXEL = """([canvas, x, y]) => {
   const at = [x, y].map((value) => Math.floor(value * canvas.width / canvas.clientWidth));
   return [...canvas.getContext("2d").getImageData(...at, 1, 1).data].slice(0, 3);
@@ -53,8 +55,10 @@ class Lightbox:
 
     def wait(self, depth: str = "first") -> None:
         wanted = '[data-depth="full"]' if depth == "full" else ':not([data-depth="none"])'
-        self.page.wait_for_function(
-            "([pane, wanted]) => pane.matches(wanted)", arg=[self.pane.element_handle(), wanted]
+        until(
+            self.page,
+            "([pane, wanted]) => pane.matches(wanted)",
+            arg=[self.pane.element_handle(), wanted],
         )
 
     def deepen(self) -> None:
@@ -148,6 +152,6 @@ def opened(person: Any, study: Any, size: tuple[int, int]) -> Lightbox:
 
 
 def length_of(box: Lightbox) -> tuple[float, str]:
-    box.page.wait_for_function("document.querySelector('[data-said]').textContent !== ''")
+    until(box.page, "document.querySelector('[data-said]').textContent !== ''")
     length, unit = box.page.locator("[data-said]").inner_text().split(" ", 1)
     return float(length), unit

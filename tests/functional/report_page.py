@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.functional.waiting import until
+
 KEPT = "Object.keys(localStorage).filter(key => key.startsWith('pneumo:draft:')).length"
 
 
@@ -16,4 +18,4 @@ def field(page: Any, name: str) -> Any:
 
 def saved(page: Any) -> None:
     expect(page.locator("[data-draft-state]")).to_contain_text(re.compile(r"Saved \d"))
-    page.wait_for_function(f"{KEPT} === 0")
+    until(page, f"{KEPT} === 0")

@@ -81,7 +81,7 @@ def test_a_template_fills_sections_keeps_what_was_typed_and_can_be_undone(reader
 def test_the_palette_is_steered_by_keys(reader: Staff) -> None:
     page = reader.page
     page.get_by_role("button", name="Phrases").click()
-    options = page.get_by_role("option")
+    options = page.locator("dialog[open]").get_by_role("option")
     first = options.first
     expect(first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("ArrowDown")

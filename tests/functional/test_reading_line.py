@@ -131,22 +131,6 @@ def test_a_bad_film_is_named_and_can_be_removed(
     assert not Study.objects.exists()
 
 
-def test_the_refresh_keeps_the_readers_place(staff: Any, radiologist: Any, submit: Any) -> None:
-    submit(name="First Case")
-    chosen = submit(name="Second Case")
-    reader = staff(radiologist)
-    reader.page.keyboard.press("j")
-    reader.page.keyboard.press("j")
-    row = reader.page.locator("tr.chosen")
-    assert row.get_attribute("data-row") == str(chosen.uid)
-    submit(name="Stat Case", priority="STAT")
-    reader.page.get_by_role("link", name="Stat Case").wait_for()
-    assert row.get_attribute("data-row") == str(chosen.uid)
-    focused = reader.page.evaluate("document.activeElement.id")
-    assert focused == f"open-{chosen.uid}"
-    assert reader.complaints == []
-
-
 def test_an_ended_session_leads_the_worklist_to_the_log_in(staff: Any, radiologist: Any) -> None:
     reader = staff(radiologist)
     reader.page.context.clear_cookies()

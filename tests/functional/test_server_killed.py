@@ -51,7 +51,7 @@ def test_what_was_typed_while_the_server_was_dead_is_there_again(
     reader.page.get_by_role("button", name="Start reading").click()
     impression = reader.page.get_by_label("Impression", exact=True)
     impression.type("Before the kill.")
-    reader.page.get_by_text(re.compile(r"Saved \d")).wait_for()
+    reader.page.get_by_text(re.compile(r"Saved \d")).wait_for(timeout=60_000)
 
     impression.type(" While")
     web.kill()
@@ -63,6 +63,6 @@ def test_what_was_typed_while_the_server_was_dead_is_there_again(
     reader.page.on("dialog", lambda dialog: dialog.accept())
     reader.page.reload()
     assert impression.input_value() == "Before the kill. While it was dead."
-    reader.page.get_by_text(re.compile(r"Saved \d")).wait_for()
+    reader.page.get_by_text(re.compile(r"Saved \d")).wait_for(timeout=60_000)
     assert Reading.objects.get().impression == "Before the kill. While it was dead."
     assert not reader.page.get_by_text("changed in another tab").is_visible()

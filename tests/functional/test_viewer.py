@@ -20,6 +20,7 @@ from tests.functional.lightbox import (
     opened,
     value_at,
 )
+from tests.functional.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -168,10 +169,10 @@ def test_lengths_magnifier_and_full_screen(box: Lightbox) -> None:
     assert box.gray(beside) == as_sent((C[0] + 75 / box.fit, C[1]))
 
     box.press("e")
-    box.page.wait_for_function("document.fullscreenElement?.matches('[data-viewer]')")
+    until(box.page, "document.fullscreenElement?.matches('[data-viewer]')")
     assert box.page.get_by_text("Research use only, not a diagnosis.").first.is_visible()
     box.press("e")
-    box.page.wait_for_function("!document.fullscreenElement")
+    until(box.page, "!document.fullscreenElement")
 
 
 def test_by_keyboard_alone(box: Lightbox) -> None:

@@ -25,6 +25,7 @@ from tests.functional.lightbox import (
     middle_of,
     opened,
 )
+from tests.functional.waiting import until
 
 if TYPE_CHECKING:
     from diagnosis.models import Study
@@ -62,10 +63,8 @@ def test_heat_map_thumbnails_tags_and_millimetres(
     box = opened(reader, case[0], SIZE)
     left, right = box.place(middle_of(1, 4)), box.place(middle_of(10, 4))
     plain = box.gray(left), box.gray(right)
-    box.press("h")
-    box.page.wait_for_function(
-        "() => performance.getEntriesByType('resource').some(({name}) => name.includes('heat-map'))"
-    )
+    with box.page.expect_response(lambda answer: "heat-map" in answer.url):
+        box.press("h")
     colours = [wait_for_colour(box, left)]
     assert box.gray(right) == plain[1]
     for scale in ("viridis", "cividis"):
@@ -97,7 +96,7 @@ def test_heat_map_thumbnails_tags_and_millimetres(
     box.page.get_by_text("Film 2 · PNG").first.wait_for()
     box.wait()
     mirrored = middle_of(11, 0)
-    box.page.wait_for_function("document.querySelector('[data-pane]').dataset.depth === 'first'")
+    until(box.page, "document.querySelector('[data-pane]').dataset.depth === 'first'")
     assert abs(box.gray(box.place(mirrored)) - as_sent(A)) <= 1
     box.press(",")
     assert box.page.locator("[data-show]").first.get_attribute("aria-pressed") == "true"
@@ -108,7 +107,8 @@ def test_heat_map_thumbnails_tags_and_millimetres(
 
 
 def wait_for_colour(box: Lightbox, place: tuple[float, float]) -> tuple[int, int, int]:
-    box.page.wait_for_function(
+    until(
+        box.page,
         """([canvas, x, y]) => {
           const at = [x, y].map((value) => Math.floor(value * canvas.width / canvas.clientWidth));
           const [red, green] = canvas.getContext("2d").getImageData(...at, 1, 1).data;

@@ -15,6 +15,7 @@ from diagnosis.models import AuditEvent
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.queries import worklist
+from diagnosis.queries.filters import Filter
 from diagnosis.services import accounts, readings, viewing
 from tests.integration.diagnosis.work import analyse, at_once
 
@@ -173,9 +174,9 @@ def test_the_page_is_the_querys_own(radiologist: Any, submit: Callable[..., Stud
     made = [submit(priority=priority) for priority in ("ROUTINE", "STAT")]
     who = {"user": radiologist, "actor": Actor.of(radiologist)}
     assert viewing.worklist_page(**who).studies == made[::-1]
-    assert viewing.worklist_page(**who, priority="STAT").studies == made[1:]
+    assert viewing.worklist_page(**who, chosen=Filter(priority="STAT")).studies == made[1:]
     assert viewing.worklist_page(**who, after=str(made[1].uid)).studies == made[:1]
-    assert viewing.worklist_page(**who, tab="reported") == worklist.Page([], "")
+    assert viewing.worklist_page(**who, chosen=Filter(tab="reported")) == worklist.Page([], "")
 
 
 @pytest.mark.django_db(transaction=True)

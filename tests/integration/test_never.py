@@ -11,8 +11,10 @@ OF_SUBMITTERS = {"submit", "my-studies", "study-add-films", "api-study-films"}
 READING = {name for name in ROUTES if name.startswith("study-")} - {"study-films"} - OF_SUBMITTERS
 OF_CASES = {"worklist", "worklist-rows", "study", "study-films", "film", "heat-map", "api-studies"}
 OF_CASES |= {"film-pixels", "api-study", "api-study-readings", "api-film", "api-heat-map"}
+OF_CASES |= {"worklist-search", "saved-filters"}
 OF_CASES |= OF_FINDINGS | OF_REPORTS | {"api-critical"}
 AGREEMENT = {"agreement", "agreement-csv"}
+READING |= {"next-case", "api-next-case"}
 READING |= OF_FINDINGS - {"critical-acknowledge", "api-critical-acknowledge"}
 NEVER = {
     Role.SUBMITTER: READING | AGREEMENT | {"audit"},

@@ -89,6 +89,7 @@ class TestDoor:
             "/api/v1/critical/{uid}/acknowledge/",
             "/api/v1/studies/{uid}/draft/",
             "/api/v1/studies/{uid}/report.pdf",
+            "/api/v1/next-case/",
             "/api/v1/queue/",
             "/api/v1/films/{uid}/image.png",
             "/api/v1/films/{uid}/heat-map.png",

@@ -117,8 +117,45 @@ class TestStudies:
         rows = as_submitter.get(STUDIES, {"priority": "STAT", "tab": "all"}).json()["results"]
         assert [row["uid"] for row in rows] == [str(stat.uid)]
         assert as_submitter.get(STUDIES, {"tab": "reported"}).json()["results"] == []
-        for wrong in ({"tab": "x"}, {"priority": "x"}, {"after": "x"}):
+        for wrong in (
+            {"tab": "x"},
+            {"priority": "x"},
+            {"after": "x"},
+            {"band": "x"},
+            {"since": "x"},
+        ):
             assert as_submitter.get(STUDIES, wrong).status_code == 422
+
+    @pytest.mark.parametrize(
+        ("narrow", "is_found"),
+        [
+            ({"state": "PROCESSING"}, True),
+            ({"state": "REPORTED"}, False),
+            ({"site": "north"}, True),
+            ({"site": "south"}, False),
+            ({"since": "2020-01-01"}, True),
+            ({"until": "2020-01-01"}, False),
+            ({"submitter": "submitter-north"}, True),
+            ({"submitter": "x"}, False),
+            ({"band": "NO_SCORE"}, True),
+            ({"band": "SUGGESTS"}, False),
+            ({"not_assessable": "true"}, False),
+            ({"mine": "true"}, True),
+            ({"search": "nobody"}, True),  # no filter of the API
+        ],
+    )
+    def test_each_filter(
+        self,
+        as_submitter: APIClient,
+        submit: Callable[..., Study],
+        narrow: dict[str, str],
+        *,
+        is_found: bool,
+    ) -> None:
+        uid = str(submit().uid)
+        answer = as_submitter.get(STUDIES, {"tab": "all", **narrow}).json()
+        assert [row["uid"] for row in answer["results"]] == [uid] * is_found
+        assert answer["cut"] == ""
 
 
 def _page_of(size: int) -> dict[str, Any]:

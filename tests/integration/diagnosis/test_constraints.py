@@ -22,6 +22,7 @@ from diagnosis.models import (
     Reading,
     ReportPhrase,
     Result,
+    SavedFilter,
     Study,
 )
 from diagnosis.models.clock import db_now
@@ -137,6 +138,11 @@ def _twice(**owner: Any) -> None:
     _phrase(**owner)
 
 
+def _two_filters(r: Rows, **changes: Any) -> None:
+    for name in ("mine", changes.pop("name", "other")):
+        SavedFilter.objects.create(user=r.reader, name=name, query="tab=all", **changes)
+
+
 BREAKERS: dict[str, Callable[[Rows], None]] = {
     "membership_once": lambda r: copy(Membership.objects.first()),
     "patient_mrn_once_per_site": lambda r: copy(r.study.patient),
@@ -192,6 +198,9 @@ BREAKERS: dict[str, Callable[[Rows], None]] = {
     ),
     "notification_kind_known": lambda r: Notification.objects.create(user=r.reader, kind="FUN"),
     "notification_one_summary": _two_summaries,
+    "saved_filter_name_once": lambda r: _two_filters(r, name="mine"),
+    "saved_filter_one_default": lambda r: _two_filters(r, is_default=True),
+    "saved_filter_has_name": lambda r: _two_filters(r, name=""),
     "audit_outcome_known": lambda r: _event(r, outcome="PERHAPS"),
 }
 # An unknown status is neither active nor terminal, which is found first.

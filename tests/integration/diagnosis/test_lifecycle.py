@@ -12,6 +12,7 @@ from diagnosis.models import AuditEvent, Job, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.queries import studies, worklist
+from diagnosis.queries.filters import TABS, Filter, listed
 from diagnosis.services import jobs, lifecycle, readings
 from diagnosis.states import StudyEvent, StudyState, worklist_rank
 from tests.integration.diagnosis.work import WORKER, analyse, at_once, claim_one, newest_text, score
@@ -95,8 +96,9 @@ def test_column_function_and_query_agree(one_of_each: dict[str, Study]) -> None:
 
 def test_the_tabs_hold_every_study_once(one_of_each: dict[str, Study], submitter: Any) -> None:
     everything = Study.objects.count()
-    tabs = {tab: worklist.listed(submitter, tab=tab).count() for tab in worklist.TABS}
+    tabs = {tab: listed(submitter, Filter(tab=tab)).count() for tab in TABS}
     assert tabs["to-read"] + tabs["reported"] == tabs["all"] == everything
+    assert tabs["second-read"] == tabs["arbitration"] == 1
     assert worklist.counts(submitter).tabs == tabs
 
 

@@ -6,7 +6,6 @@ told to prefer an index where there is one.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from importlib import import_module
 from itertools import product
@@ -20,15 +19,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bench import scale_rows, scale_work
-from bench.scale_work import Operation
 from bench.scale_world import Shape, member
 from diagnosis.admin import door
 from diagnosis.models import Job, Study
 from diagnosis.permissions import Actor, Role
-from diagnosis.queries import invariants, submissions, worklist
-from diagnosis.services import jobs, sweeping
+from diagnosis.queries import invariants, next_case, submissions, worklist
+from diagnosis.queries.filters import TABS, Filter, listed
+from diagnosis.services import claims, jobs, sweeping
 from diagnosis.web import present
 from ml.contracts.fake import FAKE_DIGEST
+from tests.integration.diagnosis.plans import SORTED, assert_bounded, plans_of, prefer_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +39,6 @@ pytestmark = pytest.mark.django_db
 SHAPE = Shape(studies=900, waiting=20, sites=3, to_read=0.3)
 A_PAGE = 2 * worklist.PAGE_SIZE  # and what is passed over between its studies
 SWEEPER = Actor.system("sweeper")
-_ROWS = re.compile(r" on diagnosis_(?:study|image|job) .*actual.* rows=(\d+) loops=(\d+)")
-_PASSED_OVER = re.compile(r"Rows Removed by (?:Index Recheck|Join Filter|Filter): (\d+)")
-_WHOLE_TABLE = re.compile(r"SCAN diagnosis_(?:study|image|job)$", re.MULTILINE)
-_SORTED = "TEMP B-TREE FOR ORDER BY"
 
 
 @pytest.fixture
@@ -53,25 +49,8 @@ def world() -> World:
 @pytest.fixture
 def asked(world: World) -> Callable[[Callable[[], Any]], list[str]]:
     """asked(act) -> the plan of each query that it makes."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            for way in ("seqscan", "bitmapscan", "sort"):
-                cursor.execute(f"SET LOCAL enable_{way} = off")
-            cursor.execute("SET LOCAL jit = off")  # a way that is off costs enough to compile for
-    return lambda act: list(Operation("", act).plans())
-
-
-def visited(plan: str) -> int:
-    """Rows of studies, films and jobs that PostgreSQL looked at."""
-    found = sum(int(rows) * int(loops) for rows, loops in _ROWS.findall(plan))
-    return found + sum(map(int, _PASSED_OVER.findall(plan)))
-
-
-def assert_bounded(plan: str, most: int) -> None:
-    if connection.vendor == "postgresql":
-        assert visited(plan) <= most, plan
-    else:
-        assert not _WHOLE_TABLE.search(plan), plan
+    prefer_indexes()
+    return plans_of
 
 
 @pytest.mark.parametrize("waiting", [0, 20])
@@ -97,27 +76,28 @@ def test_every_operation_of_the_bench_can_be_measured(world: World) -> None:
         assert operation.measure()["ms"] > 0
 
 
-@pytest.mark.parametrize("tab", worklist.TABS)
+@pytest.mark.parametrize("tab", TABS)
 @pytest.mark.parametrize("sites", [1, 3])
 def test_a_page_looks_at_a_page_at_any_depth(
     world: World, asked: Any, sites: int, tab: str
 ) -> None:
     reader = member("one-more", Role.RADIOLOGIST, world.sites[-sites:])
     for priority, share in product(("", "URGENT"), (0, 0.5, 0.9)):
-        rows = worklist.listed(reader, tab=tab, priority=priority)
+        chosen = Filter(tab=tab, priority=priority)
+        rows = listed(reader, chosen)
         place = int(rows.count() * share)
         after = str(rows[place - 1].uid) if place else ""
-        plans = asked(partial(worklist.page, reader, tab=tab, priority=priority, after=after))
-        keys, _details = [plan for plan in plans if "diagnosis_study" in plan][-2:]
+        plans = asked(partial(worklist.page, reader, chosen, after=after))
+        keys, *_details = [plan for plan in plans if "diagnosis_study" in plan][-2:]
         assert_bounded(keys, A_PAGE)
-        assert _SORTED not in keys
+        assert SORTED not in keys
 
 
 def test_a_count_looks_at_no_more_than_it_tells(
     world: World, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = member("one-more", Role.RADIOLOGIST, world.sites)
-    exact = worklist.counts(reader, tab="reported")
+    exact = worklist.counts(reader, Filter(tab="reported"))
     assert exact.tabs["to-read"] + exact.tabs["reported"] == exact.tabs["all"] == 920
     assert exact.priorities[""] == exact.tabs["reported"]
     assert (
@@ -125,7 +105,8 @@ def test_a_count_looks_at_no_more_than_it_tells(
         == (exact.tabs["reported"])
     )
     monkeypatch.setattr(worklist, "MOST_COUNTED", 10)
-    assert set(worklist.counts(reader).tabs.values()) == {11}
+    capped = worklist.counts(reader).tabs
+    assert {capped[tab] for tab in ("to-read", "reported", "all")} == {11}
     of_some = member("another", Role.RADIOLOGIST, world.sites[:2])
     for plan in asked(partial(worklist.counts, of_some)):
         assert_bounded(plan, 2 * 11)
@@ -141,7 +122,7 @@ def test_my_studies_look_at_a_page_at_any_depth(world: World, asked: Any) -> Non
         before = str(mine[place - 1].uid) if place else ""
         for plan in asked(partial(submissions.page, few, before=before)):
             assert_bounded(plan, A_PAGE)
-            assert _SORTED not in plan or "study_of_submitter" not in plan
+            assert SORTED not in plan or "study_of_submitter" not in plan
 
 
 @pytest.mark.parametrize(
@@ -156,7 +137,15 @@ def test_a_claim_looks_at_what_it_takes(world: World, asked: Any) -> None:
     (eligible,) = [plan for plan in plans if "job_queue" in plan]
     # Job, film and study, and the five that were claimed before the plan was asked for.
     assert_bounded(eligible, 4 * 5)
-    assert _SORTED not in eligible
+    assert SORTED not in eligible
+
+
+def test_the_next_case_looks_at_a_stretch_of_the_list(world: World, asked: Any) -> None:
+    reader = member("one-more", Role.RADIOLOGIST, world.sites[:2])
+    actor = Actor.of(reader)
+    for plan in asked(partial(claims.next_case, user=reader, actor=actor)):
+        assert_bounded(plan, 4 * next_case.AT_ONCE)  # the sites are not the user's alone
+        assert SORTED not in plan or "diagnosis_caseclaim" in plan
 
 
 @pytest.mark.parametrize("table", ["study", "image", "job"])

@@ -13,6 +13,7 @@ from diagnosis.models import Result, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import Actor
 from diagnosis.queries import worklist as query
+from diagnosis.queries.filters import TABS
 from diagnosis.services import claims, jobs, readings, results
 from diagnosis.web.present import percent
 from ml.contracts import Prediction
@@ -65,12 +66,12 @@ def test_a_study_is_listed_before_and_after_its_analysis(
 ) -> None:
     submit()
     browser = as_user(radiologist)
-    assert "Analysis pending" in page(browser)
+    assert "Analysis pending</span>" in page(browser)
     assert "Suggests" not in page(browser)
     analyse()
     after = page(browser)
     result = Result.objects.get()
-    assert "Analysis pending" not in after
+    assert "Analysis pending</span>" not in after
     assert percent(result.probability).replace(">", "&gt;").replace("<", "&lt;") in after
     assert percent(result.threshold) in after
     label = "Suggests pneumonia" if result.suggests_pneumonia else "Does not suggest pneumonia"
@@ -112,6 +113,26 @@ def test_a_slow_analysis_raises_an_alarm(as_user: Any, submit: Any, radiologist:
     assert "Analysis delayed" in page(as_user(radiologist))
 
 
+@pytest.mark.parametrize(
+    ("minutes_ago", "told"),
+    [
+        (29, ("on-time", "due in")),
+        (31, ("half", "more than half")),
+        (61, ("over", "overdue 1 min")),
+    ],
+)
+def test_the_turn_round_clock_has_a_colour_a_shape_and_words(
+    as_user: Any, submit: Any, radiologist: Any, minutes_ago: int, told: tuple[str, str]
+) -> None:
+    study = submit(priority="STAT")
+    at = db_now() - timedelta(minutes=minutes_ago)
+    Study.objects.filter(pk=study.pk).update(submitted_at=at, due_at=at + timedelta(minutes=60))
+    text = page(as_user(radiologist))
+    shown = text[text.index(f'class="sub clock {told[0]}"') :].split("</td>")[0]
+    assert "<svg" in shown
+    assert told[1] in shown
+
+
 def test_an_overdue_case_says_so(as_user: Any, submit: Any, radiologist: Any) -> None:
     study = submit()
     Study.objects.filter(pk=study.pk).update(due_at=db_now() - timedelta(minutes=90))
@@ -135,7 +156,7 @@ def test_tabs_and_priorities_filter_and_count(as_user: Any, submit: Any, radiolo
             for name in ("Stat Case", "Signed Case")
             if name in page(browser, tab=tab, priority=priority)
         ]
-        for tab in query.TABS
+        for tab in TABS
         for priority in ("", "STAT", "ROUTINE")
     }
     assert seen[("to-read", "")] == ["Stat Case"]
@@ -144,8 +165,8 @@ def test_tabs_and_priorities_filter_and_count(as_user: Any, submit: Any, radiolo
     assert seen[("to-read", "ROUTINE")] == []
     assert seen[("reported", "ROUTINE")] == ["Signed Case"]
     context = browser.get(reverse("worklist")).context
-    assert [count for _, _, count in context["tabs"]] == ["1", "1", "2"]
-    assert [count for _, _, count in context["priorities"]] == ["1", "1", "0", "0"]
+    assert [count for _, _, count, _ in context["tabs"]] == ["1", "0", "0", "1", "2"]
+    assert [count for _, _, count, _ in context["priorities"]] == ["1", "1", "0", "0"]
 
 
 def test_unknown_words_in_the_address_mean_the_default(
