@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -61,7 +62,12 @@ def prefilled(user: User, study: Study) -> Report:
 
 
 def text_for(user: User, study: Study) -> Report:
-    """What the report form shows: the user's draft, or what a new one begins with."""
+    """What the report form shows: the user's draft, or what a new one begins with.
+
+    A draft on which only an opinion stands is one that a first opinion began.
+    """
     draft = mine(user, study)
     written = Report.of(draft) if draft else Report()
-    return prefilled(user, study) if written.is_blank else written
+    if replace(written, opinion="").is_blank:
+        return replace(prefilled(user, study), opinion=written.opinion)
+    return written

@@ -17,6 +17,7 @@ from diagnosis.errors import (
 )
 from diagnosis.models import Reading, Study
 from diagnosis.permissions import Actor
+from diagnosis.queries import drafts
 from diagnosis.services import claims, opinions, readings
 
 if TYPE_CHECKING:
@@ -128,3 +129,12 @@ def test_nonsense_is_refused(
         store(study, radiologist, opinion, **fields)
     assert refusal.value.details["field"] == field
     assert not Reading.objects.exists()
+
+
+def test_the_report_begins_with_it_and_what_the_study_says(
+    submit: Callable[..., Study], radiologist: Any
+) -> None:
+    study = submit(indication="Cough")
+    store(study, radiologist)
+    shown = drafts.text_for(radiologist, study)
+    assert (shown.opinion, shown.indication) == ("PNEUMONIA", "Cough")
