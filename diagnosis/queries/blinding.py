@@ -16,7 +16,7 @@ from django.db.models import BooleanField, Case, Exists, OuterRef, Q, When
 
 from diagnosis.models import AuditEvent, Reading, Study
 from diagnosis.permissions import Role, roles_of
-from diagnosis.states import StudyState
+from diagnosis.states import TO_READ, StudyState
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -43,6 +43,13 @@ def hidden_column(user: User) -> Case:
 
 def hides_model(user: User, study: Study) -> bool:
     return Study.objects.filter(hidden(user), pk=study.pk).exists()
+
+
+def is_silent(study: Study) -> bool:
+    """Whether nothing of the model, codes of films that are not assessable among it, may be told of
+    the study unasked: its next reader may be anybody.
+    """
+    return study.is_blinded and study.state in TO_READ
 
 
 def readings(user: User, study: Study) -> QuerySet[Reading]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diagnosis.models import CaseClaim, Image, Job, Study
 from diagnosis.models.clock import db_now
 from diagnosis.permissions import visible_to
-from diagnosis.queries.hiding import hides_model
+from diagnosis.queries.blinding import is_silent
 from diagnosis.states import JobStatus
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Submitted:
 
     @property
     def needs_new_film(self) -> bool:
-        return self.study.needs_new_film and not hides_model(self.study)
+        return self.study.needs_new_film and not is_silent(self.study)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _described(studies: Sequence[Study]) -> list[Submitted]:
 
 def codes_of(studies: Iterable[Study]) -> Mapping[int, Sequence[str]]:
     """By a study's key, why films of it are not assessable: each code once, none while hidden."""
-    told = [s for s in studies if (s.needs_new_film or s.ai_unavailable) and not hides_model(s)]
+    told = [s for s in studies if (s.needs_new_film or s.ai_unavailable) and not is_silent(s)]
     films = dict(Image.objects.filter(study__in=told).order_by().values_list("id", "study"))
     refused = Job.objects.filter(
         image__in=films, status=JobStatus.NOT_ASSESSABLE, superseded_by__isnull=True

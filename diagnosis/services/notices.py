@@ -14,7 +14,7 @@ from diagnosis.models import NoticeChoice, Notification
 from diagnosis.models.clock import db_now
 from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role
-from diagnosis.queries.hiding import hides_model
+from diagnosis.queries.blinding import is_silent
 from diagnosis.states import StudyEvent
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def step_taken(*, study: Study, event: StudyEvent, actor: Actor) -> None:
 
 
 def new_film_needed(*, study: Study) -> None:
-    if not hides_model(study):
+    if not is_silent(study):
         tell(kind=NoticeKind.FILM_NOT_ASSESSABLE, users=[study.submitted_by_id], study=study)
 
 
