@@ -190,7 +190,7 @@ def jobs_changed(*, study_ids: Collection[int], actor: Actor) -> None:
 def settle(*, studies: Sequence[Study], actor: Actor) -> None:
     """The same for studies that the caller has locked."""
     facts = _facts([study.pk for study in studies])
-    at, told = db_now(), []
+    at, told, in_want = db_now(), [], []
     for study in studies:
         implied = facts[study.pk].implied(study)
         if event := _BY_JOBS.get((StudyState(study.state), implied)):
@@ -198,9 +198,10 @@ def settle(*, studies: Sequence[Study], actor: Actor) -> None:
         had_films = not study.needs_new_film
         facts[study.pk].summarise(study)
         if had_films and study.needs_new_film:
-            notices.new_film_needed(study=study)
+            in_want.append(study)
     Study.objects.bulk_update(studies, ["state", *_SUMMARY])
     audit.record_all(told)
+    notices.new_films_needed(studies=in_want)
 
 
 def refresh(*, study: Study) -> None:

@@ -18,7 +18,7 @@ from diagnosis.queries.blinding import is_silent
 from diagnosis.states import StudyEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -36,18 +36,23 @@ _WAITING = {StudyEvent.NEED_SECOND_READ, StudyEvent.DISAGREE}
 
 def tell(*, kind: NoticeKind, users: Collection[int], study: Study | None = None) -> None:
     """Tell each user once. Without a study it is a summary: who has it unseen is told no more."""
-    if not users:
+    _tell_all(kind, [(user, study) for user in sorted(set(users))])
+
+
+def _tell_all(kind: NoticeKind, told: Sequence[tuple[int, Study | None]]) -> None:
+    """Each user of that study, in as many statements as one takes."""
+    if not told:
         return
     now = db_now()
-    mailed = _mailed(users)
+    mailed = _mailed({user for user, _ in told})
     Notification.objects.bulk_create(
         [
             Notification(
                 user_id=user, kind=kind, study=study, created_at=now, wants_email=user in mailed
             )
-            for user in sorted(set(users))
+            for user, study in told
         ],
-        ignore_conflicts=study is None,
+        ignore_conflicts=any(study is None for _, study in told),
     )
 
 
@@ -75,9 +80,9 @@ def step_taken(*, study: Study, event: StudyEvent, actor: Actor) -> None:
         tell(kind=NoticeKind.READ_WAITS, users=list(readers.values_list("pk", flat=True)))
 
 
-def new_film_needed(*, study: Study) -> None:
-    if not is_silent(study):
-        tell(kind=NoticeKind.FILM_NOT_ASSESSABLE, users=[study.submitted_by_id], study=study)
+def new_films_needed(*, studies: Sequence[Study]) -> None:
+    told = [(study.submitted_by_id, study) for study in studies if not is_silent(study)]
+    _tell_all(NoticeKind.FILM_NOT_ASSESSABLE, told)
 
 
 def see(*, user: User, one: int | None = None, study: Study | None = None) -> datetime | None:
