@@ -76,16 +76,16 @@ def main() -> int:
     from django.conf import settings
 
     django.setup()
+    from diagnosis.services import arrivals
     from diagnosis.services import films as store
-    from diagnosis.services import intake
 
     assert not settings.DEBUG
     drawn = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
     for line in sys.stdin:
         for number in range(int(line)):
             film = distinct(drawn, number)
-            _, (report,) = intake.check_films([film], [store.digest_of(film)])
-            assert report.code == intake.ACCEPTED
+            _, (report,) = arrivals.check_films([film], [store.digest_of(film)])
+            assert report.code == arrivals.ACCEPTED
             store.put(data=film)
         print("stored", flush=True)
     return 0

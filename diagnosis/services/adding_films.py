@@ -15,6 +15,7 @@ from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role, require, sites_of
 from diagnosis.services import (
     admission,
+    arrivals,
     audit,
     claims,
     films,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from diagnosis.models import Study
     from diagnosis.permissions import Actor, User
-    from diagnosis.services.intake import CheckedFilm, FilmReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,6 @@ class Addition:
     films: Sequence[bytes] = field(default=(), repr=False)
     confirm_mismatch: bool = False
     idempotency_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    digest: str
-    good: Sequence[CheckedFilm]
-    report: Sequence[FilmReport]
-    confirmed: Sequence[str]  # fields for whose difference somebody answered
 
 
 def add_films(
@@ -67,14 +59,14 @@ def add_films(
     if not addition.films:
         raise InvalidInput("Add at least one film.", field="films")
     digests = [films.digest_of(data) for data in addition.films]
-    digest = intake.digest_of_request([study.pk, addition.confirm_mismatch, digests])
+    digest = arrivals.digest_of_request([study.pk, addition.confirm_mismatch, digests])
     if earlier := _earlier(user, addition, digest):
         return earlier, False
     _require_open(study)
     admission.check(user=user, site=study.site)
     checked = _check(study, addition, digests, digest)
     try:
-        return intake.store(
+        return arrivals.store(
             checked.good, lambda keys: _create(user, actor, study, addition, checked, keys)
         ), True
     except IntegrityError as error:
@@ -99,22 +91,24 @@ def _earlier(user: User, addition: Addition, digest: str) -> FilmAddition | None
     return earlier
 
 
-def _check(study: Study, addition: Addition, digests: Sequence[str], digest: str) -> _Checked:
-    good, report = intake.check_films(addition.films, digests)
+def _check(
+    study: Study, addition: Addition, digests: Sequence[str], digest: str
+) -> arrivals.Checked:
+    good, report = arrivals.check_films(addition.films, digests)
     kept = set(study.images.values_list("sha256", flat=True))
     known = {film.position for film in good if film.sha256 in kept}
     good = [film for film in good if film.position not in known]
     report = [
-        replace(told, code=intake.DUPLICATE, message=intake.DUPLICATE_TOLD)
+        replace(told, code=arrivals.DUPLICATE, message=arrivals.DUPLICATE_TOLD)
         if told.position in known
         else told
         for told in report
     ]
     if not good:
-        raise intake.nothing_usable(report)
+        raise arrivals.nothing_usable(report)
     headers = [(film.position, film.header) for film in good]
     confirmed = identity.check(submission=_as_submission(study, addition), headers=headers)
-    return _Checked(digest, good, report, confirmed)
+    return arrivals.Checked(digest, good, report, confirmed)
 
 
 def _as_submission(study: Study, addition: Addition) -> intake.Submission:
@@ -136,7 +130,7 @@ def _create(  # noqa: PLR0913, PLR0917 (who, into what, what of it, and where it
     actor: Actor,
     study: Study,
     addition: Addition,
-    checked: _Checked,
+    checked: arrivals.Checked,
     keys: Sequence[str],
 ) -> FilmAddition:
     locked = lifecycle.lock(study_id=study.pk)
@@ -157,7 +151,11 @@ def _create(  # noqa: PLR0913, PLR0917 (who, into what, what of it, and where it
         request_digest=checked.digest,
         created_at=now,
     )
-    _tell(actor, locked, checked, now)
+    audit.record_all(
+        arrivals.events(
+            action="STUDY_FILM_ADDED", actor=actor, study=locked, checked=checked, at=now
+        )
+    )
     if model:
         jobs.queue(images=images, model_version=model, actor=actor, now=now)
     lifecycle.settle(studies=[locked], actor=actor)
@@ -168,22 +166,11 @@ def _create(  # noqa: PLR0913, PLR0917 (who, into what, what of it, and where it
 
 
 def _placed(
-    study: Study, checked: _Checked, keys: Sequence[str], now: datetime
+    study: Study, checked: arrivals.Checked, keys: Sequence[str], now: datetime
 ) -> tuple[list[Image], list[dict[str, Any]]]:
     """The films' rows and report, numbered on from what the study was sent before."""
     before = max((film["position"] for film in study.intake_report), default=0)
     good = [replace(film, position=before + film.position) for film in checked.good]
     report = [replace(film, position=before + film.position) for film in checked.report]
-    images = intake.images_of(study, good, keys, now)
-    return images, intake.told(report, images)
-
-
-def _tell(actor: Actor, study: Study, checked: _Checked, now: datetime) -> None:
-    about: dict[str, Any] = {"actor": actor, "target": study, "study": study, "at": now}
-    refused = [film.code for film in checked.report if film.code != intake.ACCEPTED]
-    told = {"films": len(checked.good), "refused": refused}
-    events = [audit.event(action="STUDY_FILM_ADDED", after=told, **about)]
-    if checked.confirmed:
-        fields = {"fields": list(checked.confirmed)}
-        events.append(audit.event(action="PATIENT_MISMATCH_CONFIRMED", after=fields, **about))
-    audit.record_all(events)
+    images = arrivals.images_of(study, good, keys, now)
+    return images, arrivals.told(report, images)
