@@ -146,6 +146,12 @@ def radiologist(make_user: Any, site: Any) -> Any:
 
 
 @pytest.fixture
+def colleague(make_user: Any, site: Any) -> Any:
+    """Another radiologist of the same site."""
+    return make_user("Radiologist", site, "colleague")
+
+
+@pytest.fixture
 def administrator(make_user: Any, site: Any) -> Any:
     return make_user("Administrator", site)
 

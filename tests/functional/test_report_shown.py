@@ -26,11 +26,6 @@ def study(submit: Callable[..., Study]) -> Study:
     return submit(indication="Fever")
 
 
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
 class TestTakeOver:
     @pytest.fixture
     def after(self, staff: Any, study: Study, radiologist: Any, colleague: Any) -> Staff:

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
 def open_case(page: Any, study: Study) -> None:
     page.wait_for_url(f"**{reverse('study', args=[study.uid])}")
     page.get_by_text("You are reading this case").wait_for()

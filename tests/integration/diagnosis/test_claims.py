@@ -35,11 +35,6 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
-@pytest.fixture
 def study(submit: Callable[..., Study]) -> Study:
     return submit()
 

@@ -45,11 +45,6 @@ def join(user: Any, *sites: Any) -> None:
     del user._pneumo_sites
 
 
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
 class TestState:
     def test_each_state_alone(
         self, submit: Callable[..., Study], radiologist: Any, colleague: Any

@@ -43,11 +43,6 @@ def sign(study: Study, by: Any, opinion: str = "PNEUMONIA") -> None:
 
 
 @pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
-@pytest.fixture
 def third(make_user: Any, site: Any) -> Any:
     return make_user("Radiologist", site, "third")
 

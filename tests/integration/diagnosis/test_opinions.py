@@ -41,11 +41,6 @@ def study(submit: Callable[..., Study]) -> Study:
     return submit()
 
 
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
 def test_it_is_kept_beside_the_last_word(study: Study, radiologist: Any) -> None:
     film = str(study.images.get().uid)
     box = {"film": film, "x": 0.1, "y": 0.2, "width": 0.3, "height": 0.4}

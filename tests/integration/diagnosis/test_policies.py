@@ -31,11 +31,6 @@ def sign(study: Study, by: Any, opinion: str = "PNEUMONIA") -> Study:
     return study
 
 
-@pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
 class TestChange:
     def test_it_is_audited_with_what_changed(self, site: Site, administrator: Any) -> None:
         change(site, administrator, reveal_policy="SAMPLED", reveal_percent=20)

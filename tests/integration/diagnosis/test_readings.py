@@ -44,11 +44,6 @@ def amend(
 
 
 @pytest.fixture
-def colleague(make_user: Any, site: Any) -> Any:
-    return make_user("Radiologist", site, "colleague")
-
-
-@pytest.fixture
 def study(submit: Callable[..., Study]) -> Study:
     return submit()
 
