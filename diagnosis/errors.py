@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import InterfaceError, OperationalError
+
+if TYPE_CHECKING:
+    from django.core.exceptions import ValidationError
 
 logger = logging.getLogger(__name__)
 # What Django raises for a database that is gone, restarting, locked for too long or cut off.
@@ -31,6 +34,12 @@ class InvalidInput(DiagnosisError):
     code = "INVALID"
     message = "Some fields are missing or wrong."
     http_status = 422
+
+    @classmethod
+    def of(cls, error: ValidationError) -> InvalidInput:
+        """What a row's own validation says first."""
+        field, messages = next(iter(error.message_dict.items()))
+        return cls(messages[0], field=field)
 
 
 class NoUsableFilm(DiagnosisError):

@@ -118,6 +118,11 @@ class Opinion(StrEnum):
     INDETERMINATE = "INDETERMINATE"
 
 
+def label_of(probability: float, threshold: float) -> Opinion:
+    """The model's word at the decision point; the words are those of a reader's opinion."""
+    return Opinion.PNEUMONIA if probability >= threshold else Opinion.NO_PNEUMONIA
+
+
 class ReadingKind(StrEnum):
     FIRST = "FIRST"
     SECOND = "SECOND"

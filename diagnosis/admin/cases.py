@@ -10,7 +10,7 @@ from django.db.models import Q
 from diagnosis.admin.door import CaseAdmin, GuardedAdmin, site
 from diagnosis.models import AuditEvent, Image, Patient, Reading, Result, Study
 from diagnosis.permissions import sites_of, visible_to
-from diagnosis.states import StudyState
+from diagnosis.queries import blinding
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -53,10 +53,7 @@ class StudyBoundAdmin(CaseAdmin):
         rows = super().get_queryset(request)
         if not self.told_by:
             return rows
-        blind = Q(**{f"{self.told_by}__is_blinded": True}) | Q(
-            **{f"{self.told_by}__state": StudyState.AWAITING_SECOND_READ}
-        )
-        return rows.exclude(self.tells() & blind & Q(**{f"{self.told_by}__to_read": True}))
+        return rows.exclude(self.tells() & blinding.is_blind(f"{self.told_by}__"))
 
     def tells(self) -> Q:
         """Which of the rows tell it."""

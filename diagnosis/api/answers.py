@@ -11,7 +11,7 @@ from rest_framework import serializers
 from diagnosis.api import queues
 from diagnosis.queries import blinding, queue, studies
 from diagnosis.queries.looking import Cut
-from diagnosis.states import TERMINAL_JOB, JobStatus, Opinion
+from diagnosis.states import TERMINAL_JOB, JobStatus, Opinion, label_of
 
 if TYPE_CHECKING:
     from diagnosis.models import Image, Job, Result, Study
@@ -20,11 +20,6 @@ RESEARCH_USE = "Research use only, not a diagnosis."
 HIDDEN = "HIDDEN"
 _OF_THE_MODEL = ("ai_unavailable", "needs_new_film", "probability", "threshold", "label")
 NEVER_QUEUED = "WAITING_FOR_MODEL"  # accepted while no model was active
-
-
-def label_of(probability: float, threshold: float) -> str:
-    """The word at the decision point; the words are those of a reader's opinion."""
-    return Opinion.PNEUMONIA if probability >= threshold else Opinion.NO_PNEUMONIA
 
 
 _LABELS = serializers.ChoiceField(
@@ -131,7 +126,7 @@ def _result(result: Result | None, image: Image) -> dict[str, Any]:
     return {
         "probability": result.probability if result else None,
         "threshold": result.threshold if result else None,
-        "label": label_of(result.probability, result.threshold) if result else None,
+        "label": result.label if result else None,
         "is_late": result.is_late if result else False,
         "heat_map": reverse("api-heat-map", args=[image.uid]) if explained else None,
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 
 from diagnosis.models.clock import db_now
 from diagnosis.models.study import Study
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 class CaseClaim(models.Model):
@@ -24,3 +29,8 @@ class CaseClaim(models.Model):
 
     def __str__(self) -> str:
         return f"claim of study {self.study_id}"
+
+    @classmethod
+    def live(cls) -> QuerySet[CaseClaim]:
+        """Those whose lease has not ended, by the database's clock."""
+        return cls.objects.filter(lease_expires_at__gt=db_now())

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from diagnosis.models.clock import db_now
 from diagnosis.models.job import Job
-from diagnosis.states import Opinion
+from diagnosis.states import Opinion, label_of
 
 
 class Result(models.Model):
@@ -47,10 +47,9 @@ class Result(models.Model):
 
     @property
     def label(self) -> Opinion:
-        """The word at the decision point; the words are those of a reader's opinion."""
-        return Opinion.PNEUMONIA if self.suggests_pneumonia else Opinion.NO_PNEUMONIA
+        """At the decision point. A non-finite number cannot be stored, so never here."""
+        return label_of(self.probability, self.threshold)
 
     @property
     def suggests_pneumonia(self) -> bool:
-        """The label at the decision point. A non-finite number cannot be stored, so never here."""
-        return self.probability >= self.threshold
+        return self.label is Opinion.PNEUMONIA

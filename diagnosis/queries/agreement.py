@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, When
 
-from diagnosis.models import Reading, Result
+from diagnosis.models import Reading
 from diagnosis.permissions import visible_to
+from diagnosis.queries import results
 from diagnosis.queries.kappa import Agreement, agreement
 from diagnosis.states import Opinion, ReadingKind
 
@@ -83,9 +84,7 @@ def with_model(user: User, *, site: Site, since: datetime | None) -> list[Pair]:
 
     A study's label is pneumonia where any film's current result, not late, is at its threshold.
     """
-    current = Result.objects.filter(
-        job__image__study=OuterRef("study"), job__superseded_by__isnull=True, is_late=False
-    )
+    current = results.counted(OuterRef("study"))
     before_the_model = Q(opined_at__isnull=False)
     rows = (
         _counted(user, site, since)

@@ -27,14 +27,21 @@ _OF_A_READER = frozenset({"OPINION_STORED", "READING_SIGNED"})
 _OF_THE_MODEL = frozenset({"JOB_SUCCEED", "JOB_REFUSE", "JOB_FAIL"})
 
 
+def is_blind(study: str = "") -> Q:
+    """Studies whose next reader must not know the model; `study`: the way to them, with its "__"."""
+    blinded = Q(**{f"{study}is_blinded": True})
+    second = Q(**{f"{study}state": StudyState.AWAITING_SECOND_READ})
+    return Q(**{f"{study}to_read": True}) & (blinded | second)
+
+
 def hidden(user: User) -> Q:
     """The studies whose model result the user may not see yet."""
     mine = Reading.objects.filter(study=OuterRef("pk"), reader=user.pk)
     opined = mine.filter(Q(opined_at__isnull=False) | Q(signed_at__isnull=False))
-    blind = Q(is_blinded=True) | Q(state=StudyState.AWAITING_SECOND_READ)
+    blind = is_blind()
     if Role.RADIOLOGIST in roles_of(user):
         blind &= ~Q(state=StudyState.AWAITING_ARBITRATION)
-    return Q(to_read=True) & blind & ~Q(Exists(opined))
+    return blind & ~Q(Exists(opined))
 
 
 def hidden_column(user: User) -> Case:

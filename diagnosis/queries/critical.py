@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.models import User as Account
-
 from diagnosis.errors import NotFound
 from diagnosis.models import CriticalFinding
 from diagnosis.models.critical_finding import OPEN
 from diagnosis.permissions import CLINICAL, visible_to
+from diagnosis.queries.people import members
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.contrib.auth.models import User as Account
     from django.db.models import QuerySet
 
     from diagnosis.models import Study
@@ -47,6 +47,4 @@ def to_acknowledge(user: User) -> list[CriticalFinding]:
 
 def recipients(study: Study) -> QuerySet[Account]:
     """Who of the study's site can be told of a finding."""
-    active = Account.objects.filter(is_active=True, memberships__site=study.site_id)
-    clinical = active.filter(groups__name__in=[role.value for role in CLINICAL])
-    return clinical.distinct().order_by("username")[:MOST_RECIPIENTS]
+    return members(study.site_id, *CLINICAL).order_by("username")[:MOST_RECIPIENTS]

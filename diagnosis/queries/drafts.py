@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from diagnosis.models import CaseClaim, Reading
-from diagnosis.models.clock import db_now
 from diagnosis.queries import studies
 from diagnosis.report import Report
 from diagnosis.states import AWAITED_READING, StudyState
@@ -40,8 +39,7 @@ def shown_to(user: User, study: Study) -> list[Reading]:
 
 
 def _holds(user: User, study: Study) -> bool:
-    live = CaseClaim.objects.filter(study=study, holder=user.pk, lease_expires_at__gt=db_now())
-    return live.exists()
+    return CaseClaim.live().filter(study=study, holder=user.pk).exists()
 
 
 def _has_opined(user: User, study: Study) -> bool:

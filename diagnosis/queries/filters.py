@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from diagnosis.models import ModelVersion, Result, Study
+from diagnosis.models import ModelVersion, Study
 from diagnosis.permissions import sites_of, visible_to
+from diagnosis.queries import blinding, results
 from diagnosis.states import TO_READ, Priority, StudyState, ranks_of
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ STATES_OF_TAB = {
     "reported": {*StudyState} - TO_READ,
     "all": {*StudyState},
 }
-# What queries/blinding.py hides from anybody, nothing that follows from it may choose by either.
-_SHOWN = Q(to_read=False) | Q(is_blinded=False) & ~Q(state=StudyState.AWAITING_SECOND_READ)
+# What is hidden from anybody, nothing that follows from it may choose by either.
+_SHOWN = ~blinding.is_blind()
 
 
 class Band(StrEnum):
@@ -168,8 +169,7 @@ def _grades() -> QuerySet[Any]:
     steps = [When(probability__gte=F("threshold"), then=Value(2))]
     if doubt:
         steps.append(When(doubt, then=Value(1)))
-    current = Result.objects.filter(
-        job__image__study=OuterRef("pk"), job__superseded_by__isnull=True, is_late=False
+    graded = results.counted(OuterRef("pk")).annotate(
+        grade=Case(*steps, default=Value(0), output_field=IntegerField())
     )
-    graded = current.annotate(grade=Case(*steps, default=Value(0), output_field=IntegerField()))
     return graded.order_by("-grade").values("grade")[:1]

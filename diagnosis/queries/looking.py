@@ -12,7 +12,6 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan
 
 from diagnosis.models import CaseClaim, Patient, Reading, Study
-from diagnosis.models.clock import db_now
 from diagnosis.models.keys import search_key
 from diagnosis.permissions import Role, roles_of
 from diagnosis.queries import filters
@@ -116,7 +115,7 @@ def _mine(user: User) -> _Found:
     if Role.RADIOLOGIST not in roles_of(user):
         return _submitted(Q(submitted_by=user.pk), MOST_LOOKED_AT)
     drafts = Reading.objects.filter(reader=user.pk, signed_at__isnull=True).order_by()
-    held = CaseClaim.objects.filter(holder=user.pk, lease_expires_at__gt=db_now()).order_by()
+    held = CaseClaim.live().filter(holder=user.pk).order_by()
     studies = [*_studies_of(drafts), *_studies_of(held)]
     return _Found(set(studies), Cut.NEWEST if len(studies) > MOST_LOOKED_AT else None)
 

@@ -23,7 +23,7 @@ _PASSED_ON = timedelta(minutes=30)
 
 def held_by(user: User) -> Study | None:
     """The case that the user reads now; of several, the one held for longest."""
-    live = CaseClaim.objects.filter(holder=user.pk, lease_expires_at__gt=db_now())
+    live = CaseClaim.live().filter(holder=user.pk)
     rows = visible_to(user, Study).filter(to_read=True, claim__in=live)
     return rows.order_by("claim__claimed_at").first()
 
@@ -61,7 +61,7 @@ def _walk(user: User) -> Iterator[int]:
 
 
 def _taken(user: User, studies: Collection[int]) -> set[int]:
-    held = CaseClaim.objects.filter(study__in=studies, lease_expires_at__gt=db_now())
+    held = CaseClaim.live().filter(study__in=studies)
     signed = Reading.objects.filter(study__in=studies, reader=user.pk, signed_at__isnull=False)
     return {
         *held.exclude(holder=user.pk).order_by().values_list("study", flat=True),

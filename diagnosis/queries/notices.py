@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnosis.models import NoticeChoice, Notification
+from diagnosis.queries import paging
 
 if TYPE_CHECKING:
     from diagnosis.permissions import User
@@ -28,12 +29,8 @@ def unseen(user: User) -> int:
 
 def page(user: User, *, before: str = "", size: int = PAGE_SIZE) -> Page:
     """Mine, newest first, older than `before` (an id)."""
-    mine = Notification.objects.filter(user=user.pk)
-    if before.isdecimal() and len(before) < 19:
-        mine = mine.filter(id__lt=int(before))
-    found = list(mine.select_related("study").order_by("-id")[: size + 1])
-    more = len(found) > size
-    return Page(found[:size], str(found[size - 1].pk) if more else "")
+    mine = Notification.objects.filter(user=user.pk).select_related("study")
+    return Page(*paging.newest(mine, before, size))
 
 
 def wants_email(user: User) -> bool:

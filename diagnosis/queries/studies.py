@@ -20,7 +20,7 @@ from django.db.models import (
 from diagnosis.errors import NotFound
 from diagnosis.models import Image, Job, Reading, Result, Study
 from diagnosis.permissions import visible_to
-from diagnosis.queries.worklist import current_results, with_details, with_jobs
+from diagnosis.queries.worklist import with_details, with_jobs
 from diagnosis.states import ACTIVE_JOB, ReadingKind, StudyState
 
 if TYPE_CHECKING:
@@ -57,13 +57,6 @@ def current_result(image: Image) -> Result | None:
         .order_by("-id")
         .first()
     )
-
-
-def top_result(study: Study) -> Result | None:
-    """The result that speaks for the study: one at or above its own threshold before a higher score
-    below a higher threshold, so that the study's label never hides a film's.
-    """
-    return current_results(study.pk).first()
 
 
 def earlier_studies(user: User, study: Study) -> QuerySet[Study]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from diagnosis.models import CaseClaim, Image, Job, Study
-from diagnosis.models.clock import db_now
 from diagnosis.permissions import visible_to
 from diagnosis.queries.blinding import is_silent
 from diagnosis.states import JobStatus
@@ -61,7 +60,7 @@ def _place(user: User, uid: str) -> int | None:
 
 
 def _described(studies: Sequence[Study]) -> list[Submitted]:
-    live = CaseClaim.objects.filter(study__in=studies, lease_expires_at__gt=db_now())
+    live = CaseClaim.live().filter(study__in=studies)
     holders = dict(live.values_list("study", "holder__username"))
     codes = codes_of(studies)
     return [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from diagnosis.models import AuditEvent
 from diagnosis.permissions import visible_to
+from diagnosis.queries import paging
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,11 +36,7 @@ class Filter:
 def page(user: User, chosen: Filter, *, before: str = "", size: int = PAGE_SIZE) -> Trail:
     """Events newest first, older than `before` (an id)."""
     rows = _filtered(visible_to(user, AuditEvent), chosen)
-    if before.isdecimal() and len(before) < 19:
-        rows = rows.filter(id__lt=int(before))
-    events = list(rows.order_by("-id")[: size + 1])
-    more = len(events) > size
-    return Trail(events[:size], str(events[size - 1].pk) if more else "")
+    return Trail(*paging.newest(rows, before, size))
 
 
 def _filtered(rows: QuerySet[AuditEvent], chosen: Filter) -> QuerySet[AuditEvent]:

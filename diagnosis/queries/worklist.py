@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import (
     Case,
     Count,
-    F,
     FloatField,
     OuterRef,
     Prefetch,
@@ -23,15 +22,16 @@ from django.db.models import (
     When,
 )
 
-from diagnosis.models import CaseClaim, Image, Job, Result, Study
-from diagnosis.models.clock import db_now
+from diagnosis.models import CaseClaim, Image, Job, Study
 from diagnosis.permissions import visible_to
+from diagnosis.queries import results
 from diagnosis.queries.blinding import hidden_column
 from diagnosis.queries.filters import TABS, Filter, listed
 from diagnosis.queries.looking import look
 from diagnosis.states import ACTIVE_JOB, Priority
 
 if TYPE_CHECKING:
+    from diagnosis.models import Result
     from diagnosis.permissions import User
     from diagnosis.queries.looking import Cut, Place
 
@@ -92,25 +92,14 @@ def _counted(user: User, chosen: Filter) -> int:
     return listed(user, chosen).order_by()[: MOST_COUNTED + 1].count()
 
 
-def current_results(study: int | OuterRef) -> QuerySet[Result]:
-    """A study's results, that which speaks for it first.
-
-    A film at or above its own threshold comes before a higher score below a higher threshold, so
-    that the study's label never hides a film's.
-    """
-    return Result.objects.filter(
-        job__image__study=study, job__superseded_by__isnull=True, is_late=False
-    ).order_by(Case(When(probability__gte=F("threshold"), then=0), default=1), "-probability")
-
-
 def with_details(rows: QuerySet[Study], user: User) -> QuerySet[Study]:
     """What a row shows the user: patient, top score, how many films and how many are analysed yet.
 
     Adds `model_hidden`, `top_probability`, `top_threshold`, `film_count`, `pending_count`,
     `held_by`; where the model is hidden from the user, its number is not even read.
     """
-    current = current_results(OuterRef("pk"))
-    live = CaseClaim.objects.filter(study=OuterRef("pk"), lease_expires_at__gt=db_now())
+    current = results.speaking_first(OuterRef("pk"))
+    live = CaseClaim.live().filter(study=OuterRef("pk"))
     active = Count(
         "images__jobs", filter=Q(images__jobs__status__in=sorted(ACTIVE_JOB)), distinct=True
     )

@@ -24,9 +24,9 @@ ALLOWED_FIELDS = frozenset(
         "opinion", "probability", "threshold", "is_late", "films", "refused", "stage", "sha256",
         "films_confirmed", "worklist_rank", "is_overdue", "ai_unavailable", "needs_new_film",
         "is_active", "groups", "sites", "digest", "supersedes", "count", "seen_under_other_patient",
-        "until", "means", "recipient", "engine", "is_blinded", "confidence", "reveal_policy",
+        "until", "means", "recipient", "engine", "is_blinded", "reveal_policy",
         "reveal_percent", "second_read_policy", "second_read_percent", "signs_with_password",
-        "acknowledge_minutes", "seconds", "model", "username", "is_superuser", "is_staff", "fields",
+        "acknowledge_minutes", "model", "username", "is_superuser", "is_staff", "fields",
     }
 )  # fmt: skip
 

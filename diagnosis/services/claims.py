@@ -28,8 +28,7 @@ LEFT = timedelta(seconds=15)
 
 def holder(*, study: Study) -> CaseClaim | None:
     """The live claim on a study, if any."""
-    claim = CaseClaim.objects.filter(study=study, lease_expires_at__gt=db_now())
-    return claim.select_related("holder").first()
+    return CaseClaim.live().filter(study=study).select_related("holder").first()
 
 
 def take(*, user: User, actor: Actor, study: Study, reason: str = "") -> CaseClaim:

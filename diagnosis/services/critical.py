@@ -27,6 +27,7 @@ from diagnosis.models.critical_finding import OPEN
 from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role, require, roles_of
 from diagnosis.queries import critical
+from diagnosis.queries.people import members
 from diagnosis.services import audit, claims, lifecycle, notices
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _escalate(key: int, actor: Actor) -> bool:
         if locked.status not in UNCONFIRMED or locked.escalated_at is not None:
             return False  # confirmed meanwhile, or another sweeper was faster
         _step(locked, CriticalEvent.ESCALATE, actor, {}, escalated_at=db_now())
-        told = notices.members(locked.study.site, Role.RADIOLOGIST, Role.ADMINISTRATOR)
+        told = members(locked.study.site_id, Role.RADIOLOGIST, Role.ADMINISTRATOR)
         _notify(NoticeKind.CRITICAL_ESCALATED, locked, *told.values_list("pk", flat=True))
         return True
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth.models import User as Account
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -15,15 +14,14 @@ from diagnosis.models.clock import db_now
 from diagnosis.models.notification import NoticeKind
 from diagnosis.permissions import Role
 from diagnosis.queries.blinding import is_silent
+from diagnosis.queries.people import members
 from diagnosis.states import StudyEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from django.db.models import QuerySet
-
-    from diagnosis.models import Site, Study
+    from diagnosis.models import Study
     from diagnosis.permissions import Actor, User
 
 KEPT = timedelta(days=90)
@@ -63,12 +61,6 @@ def _mailed(users: Collection[int]) -> set[int]:
     return set(chosen.exclude(user__email="").values_list("user", flat=True))
 
 
-def members(site: Site, *roles: Role) -> QuerySet[Account]:
-    """Active users of a site with one of the roles."""
-    of_site = Account.objects.filter(is_active=True, memberships__site=site)
-    return of_site.filter(groups__name__in=roles).distinct()
-
-
 def step_taken(*, study: Study, event: StudyEvent, actor: Actor) -> None:
     """What a step of the study means for others than who took it."""
     if kind := _OF_STEP.get(event):
@@ -76,7 +68,7 @@ def step_taken(*, study: Study, event: StudyEvent, actor: Actor) -> None:
         tell(kind=kind, users=[submitter] if str(submitter) != actor.id else [], study=study)
     if event in _WAITING:
         signers = study.readings.filter(signed_at__isnull=False).values("reader")
-        readers = members(study.site, Role.RADIOLOGIST).exclude(pk__in=signers)
+        readers = members(study.site_id, Role.RADIOLOGIST).exclude(pk__in=signers)
         tell(kind=NoticeKind.READ_WAITS, users=list(readers.values_list("pk", flat=True)))
 
 

@@ -75,10 +75,10 @@ def _check(row: ReportPhrase) -> None:
     try:
         row.full_clean()
     except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        if field == "__all__":
-            raise InvalidInput("There is such a phrase already.", field="key") from error
-        raise InvalidInput(messages[0], field=field) from error
+        refusal = InvalidInput.of(error)
+        if refusal.details["field"] == "__all__":
+            refusal = InvalidInput("There is such a phrase already.", field="key")
+        raise refusal from error
 
 
 def _told(actor: Actor, action: str, row: ReportPhrase) -> None:

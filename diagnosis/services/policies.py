@@ -11,7 +11,7 @@ from django.db import transaction
 from diagnosis.errors import InvalidInput
 from diagnosis.models import Site
 from diagnosis.permissions import Role, require
-from diagnosis.queries import studies
+from diagnosis.queries import results
 from diagnosis.services import audit
 from diagnosis.states import ReadingKind, RevealPolicy, SecondReadPolicy
 
@@ -33,11 +33,13 @@ def drawn(site: Site) -> dict[str, Any]:
     """Whether a new study of the site hides the model, and whether it is read twice: drawn once,
     before anything is known of it, and kept.
     """
-    blinded = _drawn(site.reveal_policy == RevealPolicy.ALWAYS, site.reveal_percent,
-                     sampled=site.reveal_policy == RevealPolicy.SAMPLED)  # fmt: skip
     policy = SecondReadPolicy(site.second_read_policy)
-    twice = _drawn(policy is SecondReadPolicy.ALL, site.second_read_percent,
-                   sampled=policy is SecondReadPolicy.SAMPLED)  # fmt: skip
+    blinded = site.reveal_policy == RevealPolicy.ALWAYS or (
+        site.reveal_policy == RevealPolicy.SAMPLED and _sampled(site.reveal_percent)
+    )
+    twice = policy is SecondReadPolicy.ALL or (
+        policy is SecondReadPolicy.SAMPLED and _sampled(site.second_read_percent)
+    )
     return {
         "is_blinded": blinded,
         "reads_required": 2 if twice else 1,
@@ -45,8 +47,8 @@ def drawn(site: Site) -> dict[str, Any]:
     }
 
 
-def _drawn(always: bool, percent: int, *, sampled: bool) -> bool:  # noqa: FBT001
-    return always or (sampled and randbelow(100) < percent)
+def _sampled(percent: int) -> bool:
+    return randbelow(100) < percent
 
 
 def ask_for_second_read(*, study: Study, reading: Reading) -> None:
@@ -57,7 +59,7 @@ def ask_for_second_read(*, study: Study, reading: Reading) -> None:
     asked = study.site.second_read_policy == SecondReadPolicy.DISAGREEMENT
     if reading.kind != ReadingKind.FIRST or study.reads_required > 1 or not asked:
         return
-    result = studies.top_result(study)
+    result = results.speaking_first(study.pk).first()
     if result is None or result.label == reading.opinion:
         return
     study.reads_required = 2
@@ -82,8 +84,7 @@ def change(*, user: User, actor: Actor, site: Site, policies: dict[str, Any]) ->
         try:
             stored.full_clean()
         except ValidationError as error:
-            field = next(iter(error.message_dict))
-            raise InvalidInput(error.message_dict[field][0], field=field) from error
+            raise InvalidInput.of(error) from error
         stored.save(update_fields=list(FIELDS))
         changed = [name for name in FIELDS if before[name] != after[name]]
         audit.record(

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from diagnosis.errors import DiagnosisError, InvalidInput
 from diagnosis.permissions import Role, roles_of, sites_of
 from diagnosis.queries.filters import STATES_OF_TAB
+from diagnosis.queries.paging import row_id
 from diagnosis.services import saved_filters
 from diagnosis.web import search, words
 from diagnosis.web import worklist_address as address
@@ -89,15 +90,15 @@ def saved(request: HttpRequest) -> HttpResponse:
 
 def _carry_out(request: HttpRequest, here: str) -> None:
     user, name = request.user, request.POST.get("name", "")
-    action, key = request.POST.get("action", ""), request.POST.get("filter", "")
+    action, key = request.POST.get("action", ""), row_id(request.POST.get("filter", ""))
     if action == "save":
         saved_filters.save(user=user, name=name, query=here)
         return
-    if not (key.isdecimal() and len(key) < 19):
+    if key is None:
         raise InvalidInput(_("Choose one of your filters."))
     if action == "rename":
-        saved_filters.rename(user=user, key=int(key), name=name)
+        saved_filters.rename(user=user, key=key, name=name)
     elif action == "pin":
-        saved_filters.pin(user=user, key=int(key))
+        saved_filters.pin(user=user, key=key)
     elif action == "delete":
-        saved_filters.delete(user=user, key=int(key))
+        saved_filters.delete(user=user, key=key)

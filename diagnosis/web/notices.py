@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from diagnosis.models.notification import NoticeKind
 from diagnosis.queries import notices as query
+from diagnosis.queries.paging import row_id
 from diagnosis.services import notices
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_POST
 def seen(request: HttpRequest) -> HttpResponse:
     """Mark one as seen, or all where none is named."""
-    one = request.POST.get("one", "")
-    key = int(one) if one.isdecimal() and len(one) < 19 else None
-    moment = notices.see(user=request.user, one=key)
+    moment = notices.see(user=request.user, one=row_id(request.POST.get("one", "")))
     address = reverse("notices")
     return redirect(f"{address}?seen={moment:%Y-%m-%dT%H:%M:%S.%fZ}" if moment else address)
 
