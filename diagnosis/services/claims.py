@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(minutes=2)
 # What remains of it once a page is left: a reload, a refused form or the same case in another tab
-# beats before that (static/js/report.js), a closed browser does not.
+# beats before that (static/js/holding.js), a closed browser does not.
 LEFT = timedelta(seconds=15)
 
 
